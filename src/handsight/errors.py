@@ -1,0 +1,9 @@
+"""Errors that a user can cause, and can mend."""
+
+
+class HandsightError(ValueError):
+    """Something the user gave cannot be used.
+
+    The message is one line that says what came, what was expected and what to do. The command line prints it
+    without a traceback and exits with status 2; from Python it is raised as it is.
+    """
