@@ -1,0 +1,210 @@
+"""The encoder: preprocessing, a trunk, named taps into it, and what is known about it, as one object."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Mapping, Sequence
+from importlib import metadata as packages
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from handsight.encoders.batches import Images, batches, evaluating
+from handsight.encoders.folder import read_folder, write_folder
+from handsight.encoders.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Fit, Preprocessing
+from handsight.encoders.trunks import build_trunk, forward_taps, measure_trunk, tap_names
+from handsight.encoders.weights import load_checked, load_weights
+from handsight.errors import HandsightError
+
+POOLED = "pooled"
+"""The tap that every encoder has: the pooled embedding."""
+
+
+class Encoder(nn.Module):
+    """Images of any size in, one vector per image out.
+
+    Args:
+        name: of the trunk: any of timm's, or `torchvision/resnet18` and its like.
+        image_size: side of the trunk's input, pixels; images of another size are resized (bilinear, antialiased).
+        options: further arguments of `timm.create_model`, such as `channels: [32, 64, 128, 256]` for a thin ResNet.
+        weights: local checkpoint of timm or torchvision, Handsight encoder folder or run folder that fills the trunk; random weights
+            where it is left out. Nothing is ever downloaded.
+        mean: of each channel, RGB in [0, 1], that is subtracted.
+        std: of each channel, RGB in [0, 1], that is divided by.
+        fit: how an image that is not square becomes square: `stretch` keeps all of it, `crop` its middle.
+
+    Attributes:
+        recipe: how it was trained (method and settings), plain values.
+        scores: what was measured of it, plain values.
+
+    Raises:
+        HandsightError: for an unknown name, settings that cannot be, or weights of another network.
+    """
+
+    def __init__(
+        self,
+        name: str = "resnet18",
+        image_size: int = 64,
+        *,
+        options: Mapping[str, Any] | None = None,
+        weights: str | Path | None = None,
+        mean: Sequence[float] = IMAGENET_MEAN,
+        std: Sequence[float] = IMAGENET_STD,
+        fit: Fit = "stretch",
+    ) -> None:
+        super().__init__()
+        self.preprocessing = Preprocessing(image_size, mean, std, fit)
+        self.name = name
+        self.options: dict[str, Any] = _plain(options or {})
+        self.recipe: dict[str, Any] = {}
+        self.scores: dict[str, Any] = {}
+        trunk = build_trunk(name, image_size, self.options)
+        self.embedding_size: int = measure_trunk(trunk, name, image_size)
+        if weights is not None:
+            load_weights(trunk, weights)
+        # Convolutions are quicker this way round on GPUs in half precision and on CPUs alike.
+        self.trunk: nn.Module = trunk.to(memory_format=torch.channels_last)
+
+    @property
+    def image_size(self) -> int:
+        """Side of the trunk's input, pixels."""
+        return self.preprocessing.image_size
+
+    @property
+    def taps(self) -> tuple[str, ...]:
+        """Names of what `features` returns: the maps from the first to the last, then `pooled`."""
+        return (*tap_names(self.trunk), POOLED)
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """What is known about the encoder, as plain values that can be written as JSON; a copy."""
+        return {
+            "name": self.name,
+            "image_size": self.image_size,
+            "mean": list(self.preprocessing.channel_mean),
+            "std": list(self.preprocessing.channel_std),
+            "fit": self.preprocessing.fit,
+            "options": copy.deepcopy(self.options),
+            "embedding_size": self.embedding_size,
+            "recipe": copy.deepcopy(self.recipe),
+            "scores": copy.deepcopy(self.scores),
+            "handsight": _version(),
+        }
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Embed images, differentiably and in the module's present mode.
+
+        Args:
+            images: uint8 `[B, 3, H, W]` or `[B, H, W, 3]`, or floats of these shapes, in [0, 1] (the range is checked by `embed` and
+                `features` only, as that makes a GPU wait); on the encoder's device.
+
+        Returns:
+            `[B, embedding_size]`.
+
+        Raises:
+            HandsightError: for images of another dtype or shape.
+        """
+        embedding: Tensor = self.trunk(self.preprocessing(images))
+        return embedding
+
+    def forward_features(self, images: Tensor) -> dict[str, Tensor]:
+        """Return the maps `[B, C, h, w]` by tap, and `pooled` `[B, embedding_size]`, as `forward` would: differentiably."""
+        pooled, maps = forward_taps(self.trunk, self.preprocessing(images))
+        return {**maps, POOLED: pooled}
+
+    def embed(self, images: Images, batch_size: int = 256) -> Tensor:
+        """Embed images for use: in evaluation mode, without gradients, `batch_size` at a time.
+
+        Args:
+            images: see `Images`; on any device, a memory-mapped array included.
+            batch_size: how many go through the trunk at once.
+
+        Returns:
+            float32 `[B, embedding_size]`, on the CPU. The module's mode is afterwards what it was.
+
+        Raises:
+            HandsightError: for images of another dtype, shape or range.
+        """
+        with evaluating(self):
+            each = [self(batch).float().cpu() for batch in batches(images, batch_size, self.preprocessing)]
+        return torch.cat(each) if each else torch.empty(0, self.embedding_size)
+
+    def features(self, images: Images, batch_size: int = 256) -> dict[str, Tensor]:
+        """Return what lies at each tap, in the way of `embed`.
+
+        Returns:
+            float32 maps `[B, C, h, w]` by tap name, and `pooled` `[B, embedding_size]`, on the CPU. A transformer's tokens are laid out as
+            the patches they came from.
+
+        Raises:
+            HandsightError: for images of another dtype, shape or range, or for no images at all.
+        """
+        with evaluating(self):
+            each = [
+                {tap: value.float().cpu() for tap, value in self.forward_features(batch).items()}
+                for batch in batches(images, batch_size, self.preprocessing)
+            ]
+        if not each:
+            raise HandsightError("features of no images were asked for; give at least one image")
+        return {tap: torch.cat([batch[tap] for batch in each]) for tap in self.taps}
+
+    def save(self, folder: str | Path) -> None:
+        """Write `encoder.safetensors` and `encoder.json` into `folder`, replacing what was there only once it is whole.
+
+        Raises:
+            HandsightError: where the folder cannot be written, or `recipe` or `scores` hold more than plain finite values.
+        """
+        write_folder(folder, self.metadata, self.trunk.state_dict())
+
+
+def load_encoder(path: str | Path, device: str | torch.device | None = None) -> Encoder:
+    """Load what `Encoder.save` wrote.
+
+    Args:
+        path: an encoder folder, or a run folder with `encoder/` inside.
+        device: where to put it; the CPU where it is left out.
+
+    Returns:
+        The encoder, in evaluation mode, with the very weights that were saved.
+
+    Raises:
+        HandsightError: for files that are missing, cut off, of another kind, or not of one another.
+    """
+    metadata, state = read_folder(path)
+    try:
+        encoder = Encoder(
+            metadata["name"],
+            metadata["image_size"],
+            options=metadata["options"],
+            mean=metadata["mean"],
+            std=metadata["std"],
+            fit=metadata["fit"],
+        )
+    except (TypeError, AttributeError) as error:
+        raise HandsightError(
+            f"{path} describes no encoder that can be built ({error}); save it again"
+        ) from error
+    load_checked(encoder.trunk, state, str(path))
+    encoder.recipe = metadata.get("recipe", {})
+    encoder.scores = metadata.get("scores", {})
+    return encoder.eval().to(device)
+
+
+def _plain(options: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        plain: dict[str, Any] = json.loads(json.dumps(dict(options), allow_nan=False))
+    except (TypeError, ValueError) as error:
+        raise HandsightError(
+            f"options cannot be kept with the weights ({error}); use numbers, strings, lists and booleans"
+        ) from error
+    return plain
+
+
+def _version() -> str:
+    try:
+        return packages.version("handsight")
+    except packages.PackageNotFoundError:  # run from a source tree that is not installed
+        return "not installed"

@@ -1,0 +1,159 @@
+"""Trunks: the network inside an encoder, by its name in timm or in torchvision."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import timm
+import torch
+import torchvision
+from torch import Tensor, nn
+
+from handsight.errors import HandsightError
+
+TORCHVISION = "torchvision/"
+"""Prefix of the names of torchvision's ResNets; a name without it is timm's."""
+
+TORCHVISION_TAPS = ("layer1", "layer2", "layer3", "layer4")
+
+OURS = frozenset(
+    {
+        "pretrained",
+        "pretrained_cfg",
+        "pretrained_cfg_overlay",
+        "checkpoint_path",
+        "cache_dir",
+        "num_classes",
+        "features_only",
+        "weights",
+    }
+)
+"""Arguments that an encoder decides itself: an option of this name would download weights or bring a classifier back."""
+
+
+def build_trunk(name: str, image_size: int, options: Mapping[str, Any]) -> nn.Module:
+    """Build a network without its classifier and with random weights; nothing is downloaded.
+
+    Args:
+        name: any of timm's, or `torchvision/resnet18` and its like.
+        image_size: side of the input, pixels; passed on to networks whose weights depend on it (vision transformers).
+        options: further arguments of `timm.create_model`, or of torchvision's builder.
+
+    Raises:
+        HandsightError: for a name nobody knows (with the closest ones), or options that the network does not take.
+    """
+    decided = sorted(OURS & set(options))
+    if decided:
+        raise HandsightError(
+            f"the encoder decides {', '.join(decided)} itself; leave it out of options (weights are given as weights=FILE)"
+        )
+    if int(options.get("in_chans", 3)) != 3:
+        raise HandsightError(
+            f"in_chans is {options['in_chans']}; an encoder takes RGB images: leave it out of options"
+        )
+    arguments = {key: tuple(value) if isinstance(value, list) else value for key, value in options.items()}
+    torchvision_name = name.removeprefix(TORCHVISION)
+    if name.startswith(TORCHVISION):
+        known = _torchvision_resnets()
+        if torchvision_name not in known:
+            raise HandsightError(
+                f"torchvision has no ResNet called {torchvision_name!r}; {_closest(torchvision_name, known)}"
+            )
+    elif not timm.is_model(name):
+        known = [*timm.list_models(), *(TORCHVISION + each for each in _torchvision_resnets())]
+        raise HandsightError(f"timm has no network called {name!r}; {_closest(name, known)}")
+    try:
+        if name.startswith(TORCHVISION):
+            trunk: nn.Module = torchvision.models.get_model(torchvision_name, weights=None, **arguments)
+            trunk.fc = nn.Identity()
+            return trunk
+        configuration = timm.models.get_pretrained_cfg(name)
+        if configuration is not None and configuration.fixed_input_size:
+            arguments.setdefault("img_size", image_size)
+        built: nn.Module = timm.create_model(name, pretrained=False, num_classes=0, **arguments)
+        return built
+    except (TypeError, ValueError, RuntimeError, AssertionError, KeyError, AttributeError) as error:
+        raise HandsightError(
+            f"{name} cannot be built at {image_size} px with options {dict(options)}: {_one_line(error)}; change image_size or options"
+        ) from error
+
+
+def measure_trunk(trunk: nn.Module, name: str, image_size: int) -> int:
+    """Return the embedding size, from the embedding of one black image.
+
+    Raises:
+        HandsightError: where the network does not take this size, or does not pool.
+    """
+    was_training = trunk.training
+    trunk.eval()
+    try:
+        with torch.no_grad():
+            pooled = trunk(next(trunk.parameters()).new_zeros(1, 3, image_size, image_size))
+    except (RuntimeError, AssertionError, ValueError) as error:
+        raise HandsightError(
+            f"{name} does not take images of {image_size} px: {_one_line(error)}; choose another image_size"
+        ) from error
+    finally:
+        trunk.train(was_training)
+    if not isinstance(pooled, Tensor) or pooled.ndim != 2:
+        raise HandsightError(
+            f"{name} with these options gives no vector per image; leave global_pool out of options"
+        )
+    return int(pooled.shape[1])
+
+
+def tap_names(trunk: nn.Module) -> tuple[str, ...]:
+    """Return the names of a trunk's intermediate maps, from the first to the last."""
+    if isinstance(trunk, torchvision.models.ResNet):
+        return TORCHVISION_TAPS
+    return tuple(str(info["module"]) for info in trunk.feature_info)  # type: ignore[union-attr]
+
+
+def forward_taps(trunk: nn.Module, images: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    """Run a trunk once and return its pooled embedding `[B, D]` and its maps `[B, C, h, w]` by tap name.
+
+    Tokens of a transformer are laid out as the patches they came from; class tokens are left out.
+    """
+    if isinstance(trunk, torchvision.models.ResNet):
+        maps: dict[str, Tensor] = {}
+        hooks = [_keep(trunk.get_submodule(tap), tap, maps) for tap in TORCHVISION_TAPS]
+        try:
+            return trunk(images), maps
+        finally:
+            for hook in hooks:
+                hook.remove()
+    last, each = trunk.forward_intermediates(images, output_fmt="NCHW")  # type: ignore[operator]
+    return trunk.forward_head(last), dict(zip(tap_names(trunk), each, strict=True))  # type: ignore[operator]
+
+
+def classifier_names(trunk: nn.Module) -> tuple[str, ...]:
+    """Return the names under which checkpoints of this trunk keep a classifier."""
+    named = (getattr(trunk, "pretrained_cfg", None) or {}).get("classifier") or "fc"
+    return (named,) if isinstance(named, str) else tuple(named)
+
+
+def _torchvision_resnets() -> list[str]:
+    models = torchvision.models
+    return [name for name in models.list_models() if models.get_model_builder(name).__module__ == models.resnet.__name__]
+
+
+def _keep(module: nn.Module, tap: str, maps: dict[str, Tensor]) -> torch.utils.hooks.RemovableHandle:
+    def keep(_module: nn.Module, _inputs: Any, output: Tensor) -> None:
+        maps[tap] = output
+
+    return module.register_forward_hook(keep)
+
+
+def _closest(name: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, list(known), n=4, cutoff=0.5)
+    return (
+        f"close are {', '.join(close)}"
+        if close
+        else "timm.list_models() lists its names; torchvision's begin with torchvision/"
+    )
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__

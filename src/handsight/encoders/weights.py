@@ -1,0 +1,104 @@
+"""Weights from elsewhere: a checkpoint of timm or torchvision, or another encoder of Handsight."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from safetensors import SafetensorError
+from timm.models import load_state_dict
+from torch import Tensor, nn
+
+from handsight.encoders.folder import read_folder
+from handsight.encoders.trunks import classifier_names
+from handsight.errors import HandsightError
+
+SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".tar")
+
+
+def load_weights(trunk: nn.Module, path: str | Path) -> None:
+    """Load a local file or folder into a trunk; a classifier in it is left out. Pickled code is never run.
+
+    Args:
+        trunk: as `build_trunk` gives it.
+        path: a state dict as timm and torchvision keep them (`.safetensors`, or `.pth` read with `weights_only`), a Handsight encoder
+            folder, or a run folder.
+
+    Raises:
+        HandsightError: where it cannot be read, or holds the weights of another network.
+    """
+    path = Path(path)
+    load_checked(trunk, read_folder(path)[1] if path.is_dir() else _read_file(path), str(path))
+
+
+def load_checked(trunk: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
+    """Load a state dict that must fit the trunk entirely, its classifier aside.
+
+    Raises:
+        HandsightError: naming the first few tensors that do not fit.
+    """
+    mismatch = _mismatch(trunk, state)
+    convert = getattr(sys.modules[type(trunk).__module__], "checkpoint_filter_fn", None)
+    if mismatch and convert is not None:
+        # timm keeps beside each network how to read its older and foreign checkpoints, and how to resize position embeddings.
+        try:
+            converted = dict(convert(dict(state), trunk))
+        except (KeyError, IndexError, RuntimeError, AssertionError, ValueError, AttributeError):
+            converted = {}  # not a checkpoint that timm knows: what is said below is about what came
+        if converted and not _mismatch(trunk, converted):
+            state, mismatch = converted, ""
+    if mismatch:
+        raise HandsightError(
+            f"the weights in {source} are not of this network: {mismatch}; give the name and options that they were trained with"
+        )
+    trunk.load_state_dict({name: state[name] for name in trunk.state_dict()})
+
+
+def _read_file(path: Path) -> dict[str, Tensor]:
+    if not path.is_file():
+        raise HandsightError(
+            f"there is no {path}; give a local checkpoint or a Handsight encoder folder (nothing is downloaded)"
+        )
+    if path.suffix not in SUFFIXES:
+        raise HandsightError(
+            f"{path} does not look like a checkpoint; give one of {', '.join(SUFFIXES)}, or a Handsight encoder folder"
+        )
+    try:
+        state = load_state_dict(str(path), device="cpu", weights_only=True)
+    except (
+        OSError,
+        EOFError,
+        RuntimeError,
+        SafetensorError,
+        ValueError,
+        TypeError,
+        KeyError,
+        AttributeError,
+    ) as error:
+        reason = " ".join(str(error).split())[:160]
+        raise HandsightError(
+            f"{path} cannot be read as a state dict ({reason}); give .safetensors, or a .pth that holds tensors only"
+        ) from error
+    tensors = {name: tensor for name, tensor in state.items() if isinstance(tensor, Tensor)}
+    if not tensors:
+        raise HandsightError(f"{path} holds no tensors by name; give a state dict")
+    return tensors
+
+
+def _mismatch(trunk: nn.Module, state: Mapping[str, Tensor]) -> str:
+    wanted = trunk.state_dict()
+    classifiers = tuple(f"{name}." for name in classifier_names(trunk))
+    missing = [name for name in wanted if name not in state]
+    foreign = [name for name in state if name not in wanted and not name.startswith(classifiers)]
+    shapes = [
+        f"{name} is {list(state[name].shape)}, not {list(wanted[name].shape)}"
+        for name in wanted
+        if name in state and state[name].shape != wanted[name].shape
+    ]
+    parts = [
+        f"{len(names)} tensors {what} ({', '.join(names[:3])}{', …' if len(names) > 3 else ''})"
+        for what, names in (("missing", missing), ("unknown", foreign), ("of another shape", shapes))
+        if names
+    ]
+    return ", ".join(parts)
