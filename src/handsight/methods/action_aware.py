@@ -41,6 +41,7 @@ class ActionAware(Method):
     """
 
     name: ClassVar[str] = "action-aware"
+    default_needs: ClassVar[Mapping[str, Needs]] = {"pair": Needs(frames=2, between={"action": None})}
 
     def __init__(
         self,
@@ -64,7 +65,7 @@ class ActionAware(Method):
         super().__init__()
         self.encoder = build_encoder(encoder, image_size, encoder_options, init)
         self.augmentation = replace(augmentation, size=self.encoder.image_size)
-        self.needs = {"pair": Needs(frames=2, pairing=pairing, gap=gap, between={stream: between})}
+        self.needs = {"pair": replace(self.default_needs["pair"], pairing=pairing, gap=gap, between={stream: between})}
         self.stream = stream
         self.visual_weight = visual_weight
         self.action_weight = action_weight
@@ -82,7 +83,7 @@ class ActionAware(Method):
         self.action_normalisation = ActionNormalisation(mean, deviation)
         self.action_head = ActionHead(self.action_normalisation.size)
 
-    def losses(self, batches: Mapping[str, Batch]) -> Iterator[tuple[str, Tensor]]:
+    def losses(self, batches: Mapping[str, Batch]) -> Iterator[dict[str, Tensor]]:
         """Yield `contrast` and `action`."""
         batch = batches["pair"]
         views = batch["views"]
@@ -94,5 +95,7 @@ class ActionAware(Method):
             action = action.roll(1, dims=0)
         done = self.action_head(self.action_normalisation(action))
         seen = self.pair_head(first, second)
-        yield "contrast", self.visual_weight * contrast
-        yield "action", self.action_weight * nt_xent(done, seen, self.temperature)
+        yield {
+            "contrast": self.visual_weight * contrast,
+            "action": self.action_weight * nt_xent(done, seen, self.temperature),
+        }

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, is_dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 from torch import Tensor, nn
 
@@ -46,19 +47,34 @@ class Method(nn.Module):
         needs: name → what one sample is.
         augmentation: applied by the loop to every frame, `Needs.views` times.
         optimisation: the paper's settings.
+        default_needs: the needs when the constructor is given nothing else, so that a recording can be asked which methods it can train.
+        arguments: what the constructor was given, as plain values.
     """
 
     name: ClassVar[str]
     optimisation: ClassVar[Optimisation] = Optimisation()
+    default_needs: ClassVar[Mapping[str, Needs]]
     encoder: Encoder
     needs: dict[str, Needs]
     augmentation: Augmentation
+    arguments: dict[str, Any]
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        """Keep the constructor's arguments, defaults filled in: they are the run's configuration."""
+        method = super().__new__(cls)
+        bound = inspect.signature(cls).bind(*args, **kwargs)
+        bound.apply_defaults()
+        # nn.Module's own __setattr__ works only after its __init__.
+        object.__setattr__(method, "arguments", {name: _plain(value) for name, value in bound.arguments.items()})
+        return method
 
     def prepare(self, sampler: Sampler) -> None:
         """Build what depends on the data (sizes of heads, constants of normalisation), before the optimiser is made."""
 
-    def losses(self, batches: Mapping[str, Batch]) -> Iterator[tuple[str, Tensor]]:
-        """Yield named scalars, already weighted; their sum is what the step descends, and each is backwarded as it comes.
+    def losses(self, batches: Mapping[str, Batch]) -> Iterator[dict[str, Tensor]]:
+        """Yield named scalars, already weighted; what is yielded together is summed and backwarded before the next is asked for.
+
+        Tasks that share no graph yield one by one, and only one graph is held at a time.
 
         Args:
             batches: need → batch; beside the sampler's entries, `views` float32 `[B, F·V, 3, S, S]` in [0, 1], augmented.
@@ -79,3 +95,14 @@ def build_encoder(
     if isinstance(encoder, Encoder):
         return encoder
     return Encoder(encoder, image_size, options=encoder_options, weights=init)
+
+
+def _plain(value: Any) -> Any:
+    """Return a constructor's argument as YAML can hold it."""
+    if isinstance(value, Encoder):
+        return value.name
+    if is_dataclass(value) and not isinstance(value, type):
+        return {name: _plain(entry) for name, entry in asdict(value).items()}
+    if isinstance(value, Path):
+        return str(value)
+    return list(value) if isinstance(value, tuple) else value

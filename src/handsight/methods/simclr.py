@@ -31,6 +31,7 @@ class SimCLR(Method):
     """
 
     name: ClassVar[str] = "simclr"
+    default_needs: ClassVar[Mapping[str, Needs]] = {"image": Needs(frames=1, views=2)}
 
     def __init__(
         self,
@@ -46,16 +47,16 @@ class SimCLR(Method):
         super().__init__()
         self.encoder = build_encoder(encoder, image_size, encoder_options, init)
         self.augmentation = replace(augmentation, size=self.encoder.image_size)
-        self.needs = {"image": Needs(frames=1, views=2)}
+        self.needs = dict(self.default_needs)
         self.temperature = temperature
         self.projector = Projector(self.encoder.embedding_size, projector_hidden, projector_size)
 
-    def losses(self, batches: Mapping[str, Batch]) -> Iterator[tuple[str, Tensor]]:
+    def losses(self, batches: Mapping[str, Batch]) -> Iterator[dict[str, Tensor]]:
         """Yield `contrast`."""
         views = batches["image"]["views"]
         # Each view is forwarded by itself, so that batch norm's statistics are of one view, as in the authors' code.
         first, second = self.encoder(views[:, 0]), self.encoder(views[:, 1])
-        yield "contrast", nt_xent(self.projector(first), self.projector(second), self.temperature)
+        yield {"contrast": nt_xent(self.projector(first), self.projector(second), self.temperature)}
 
 
 class SimCLRTT(Method):
@@ -75,6 +76,7 @@ class SimCLRTT(Method):
     """
 
     name: ClassVar[str] = "simclr-tt"
+    default_needs: ClassVar[Mapping[str, Needs]] = {"pair": Needs(frames=2)}
 
     def __init__(
         self,
@@ -92,12 +94,12 @@ class SimCLRTT(Method):
         super().__init__()
         self.encoder = build_encoder(encoder, image_size, encoder_options, init)
         self.augmentation = replace(augmentation, size=self.encoder.image_size)
-        self.needs = {"pair": Needs(frames=2, pairing=pairing, gap=gap)}
+        self.needs = {"pair": replace(self.default_needs["pair"], pairing=pairing, gap=gap)}
         self.temperature = temperature
         self.projector = Projector(self.encoder.embedding_size, projector_hidden, projector_size)
 
-    def losses(self, batches: Mapping[str, Batch]) -> Iterator[tuple[str, Tensor]]:
+    def losses(self, batches: Mapping[str, Batch]) -> Iterator[dict[str, Tensor]]:
         """Yield `contrast`."""
         views = batches["pair"]["views"]
         first, second = self.encoder(views[:, 0]), self.encoder(views[:, 1])
-        yield "contrast", nt_xent(self.projector(first), self.projector(second), self.temperature)
+        yield {"contrast": nt_xent(self.projector(first), self.projector(second), self.temperature)}

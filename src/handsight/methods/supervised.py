@@ -28,6 +28,7 @@ class Supervised(Method):
     """
 
     name: ClassVar[str] = "supervised"
+    default_needs: ClassVar[Mapping[str, Needs]] = {"image": Needs(frames=1, views=2, facts=("category",))}
 
     def __init__(
         self,
@@ -41,16 +42,16 @@ class Supervised(Method):
         super().__init__()
         self.encoder = build_encoder(encoder, image_size, encoder_options, init)
         self.augmentation = replace(augmentation, size=self.encoder.image_size)
-        self.needs = {"image": Needs(frames=1, views=2, facts=(label,))}
+        self.needs = {"image": replace(self.default_needs["image"], facts=(label,))}
         self.label = label
 
     def prepare(self, sampler: Sampler) -> None:
         """Give the classifier as many outputs as the training episodes have labels."""
         self.classifier = nn.Linear(self.encoder.embedding_size, len(sampler.vocabulary[self.label]))
 
-    def losses(self, batches: Mapping[str, Batch]) -> Iterator[tuple[str, Tensor]]:
+    def losses(self, batches: Mapping[str, Batch]) -> Iterator[dict[str, Tensor]]:
         """Yield `cross_entropy`."""
         batch = batches["image"]
         views = batch["views"]
         scores = self.classifier(self.encoder(views.flatten(0, 1)))
-        yield "cross_entropy", nn.functional.cross_entropy(scores.float(), batch[self.label].repeat_interleave(views.shape[1]))
+        yield {"cross_entropy": nn.functional.cross_entropy(scores.float(), batch[self.label].repeat_interleave(views.shape[1]))}

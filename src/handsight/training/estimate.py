@@ -1,0 +1,106 @@
+"""What a run will cost, said before it starts: time, memory and disk."""
+
+from __future__ import annotations
+
+import resource
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+
+from handsight.methods import Method
+from handsight.recordings import FrameCache, Recording
+from handsight.training.batches import Batches
+from handsight.training.optimisation import make_optimiser
+from handsight.training.pretrain import Training, prepare
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a run will cost.
+
+    Attributes:
+        steps: of the optimiser.
+        steps_per_epoch: in one pass over the training frames.
+        training_frames: frames of the training episodes, all cameras.
+        step_s: one step, measured, without reading its frames.
+        decode_s: to decode the frames that are not in the cache yet.
+        total_s: both, for the whole run.
+        memory_bytes: resident at most while those steps ran; on a GPU, allocated there.
+        cache_bytes: decoded frames on disk when the run is under way.
+        run_bytes: the run's folder at its end: one checkpoint and the encoder.
+        parameters: trainable.
+        device: where it ran.
+    """
+
+    steps: int
+    steps_per_epoch: int
+    training_frames: int
+    step_s: float
+    decode_s: float
+    total_s: float
+    memory_bytes: int
+    cache_bytes: int
+    run_bytes: int
+    parameters: int
+    device: str
+
+
+def estimate(method: Method, recordings: Sequence[Recording], training: Training, timed_steps: int = 3) -> Estimate:
+    """Measure a few steps, change nothing, write nothing, and say what the whole run would take.
+
+    Raises:
+        HandsightError: what `pretrain` would raise.
+    """
+    # With no room in the cache, frames are decoded on demand: nothing is written, and decoding is timed by itself.
+    prepared = prepare(method, recordings, replace(training, cache_gb=0.0))
+    batches = Batches(prepared.sampler, method, training.seed, prepared.fabric.device)
+    optimiser = make_optimiser(method, prepared.settings)
+    method.train()
+    began = time.monotonic()
+    drawn = [batches.get(0, part, training.accumulate, None) for part in range(training.accumulate)]
+    read_s = time.monotonic() - began
+    frames_read = sum(batch["frames"].shape[0] * batch["frames"].shape[1] for part in drawn for batch in part.values())
+    durations = []
+    for _ in range(timed_steps):
+        began = time.monotonic()
+        for part in drawn:
+            with prepared.fabric.autocast():
+                for losses in method.losses(part):
+                    prepared.fabric.backward(sum(losses.values()))
+        optimiser.step()
+        optimiser.zero_grad(set_to_none=True)
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        durations.append(time.monotonic() - began)
+    batches.close()
+    # The first step also plans its kernels.
+    step_s = min(durations)
+    limit = None if training.cache_gb is None else int(training.cache_gb * 1e9)
+    caches = [
+        FrameCache(recording, camera, training.frame_size or method.encoder.image_size, max_bytes=limit)
+        for recording in prepared.sampler.clips.recordings
+        for camera in recording.cameras
+    ]
+    to_decode = sum(cache.shape[0] for cache in caches if not cache.complete)
+    decode_s = read_s / max(1, frames_read) * to_decode
+    weights = sum(value.numel() * value.element_size() for value in method.state_dict().values())
+    trainable = sum(parameter.numel() for parameter in method.parameters() if parameter.requires_grad)
+    on_gpu = prepared.fabric.device.type == "cuda"
+    # ru_maxrss is in KiB on Linux.
+    memory = torch.cuda.max_memory_allocated() if on_gpu else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return Estimate(
+        steps=prepared.steps,
+        steps_per_epoch=prepared.sampler.steps_per_epoch,
+        training_frames=prepared.sampler.clips.num_frames,
+        step_s=step_s,
+        decode_s=decode_s,
+        total_s=decode_s + step_s * prepared.steps,
+        memory_bytes=memory,
+        cache_bytes=sum(cache.nbytes if limit is None else min(cache.nbytes, limit) for cache in caches),
+        # AdamW keeps two numbers for every trainable one; the encoder is written once more at the end.
+        run_bytes=weights + 8 * trainable + weights,
+        parameters=trainable,
+        device=str(prepared.fabric.device),
+    )

@@ -1,0 +1,28 @@
+"""Optimisers and learning-rate schedules, as pure functions of the step."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn
+
+from handsight.methods import Optimisation
+
+
+def make_optimiser(module: nn.Module, settings: Optimisation) -> torch.optim.Optimizer:
+    """Return the optimiser over a module's trainable parameters."""
+    parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    if settings.optimiser == "sgd":
+        return torch.optim.SGD(parameters, settings.learning_rate, momentum=0.9, weight_decay=settings.weight_decay)
+    return torch.optim.AdamW(parameters, settings.learning_rate, weight_decay=settings.weight_decay, fused=True)
+
+
+def learning_rate(settings: Optimisation, step: int, steps: int) -> float:
+    """Return the learning rate of step `step` of `steps`."""
+    if step < settings.warmup_steps:
+        return settings.learning_rate * (step + 1) / settings.warmup_steps
+    if settings.schedule == "constant":
+        return settings.learning_rate
+    done = (step - settings.warmup_steps) / max(1, steps - settings.warmup_steps)
+    return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * done))

@@ -1,0 +1,256 @@
+"""`pretrain`: from a method and recordings to a run with an encoder in it."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from lightning.fabric import Fabric
+
+from handsight.encoders import Encoder
+from handsight.errors import HandsightError
+from handsight.methods import METHODS, Method, Optimisation
+from handsight.recordings import BOOKKEEPING, Clips, Recording, Sampler
+from handsight.training.loop import Loop, Monitor, Progress
+from handsight.training.run import Run, made_with
+
+Precision = Literal["32-true", "bf16-mixed"]
+
+log = logging.getLogger("handsight")
+
+
+@dataclass(frozen=True)
+class Training:
+    """How to train; what is None is the method's own, which is its paper's.
+
+    Args:
+        steps: of the optimiser; or say `epochs`.
+        epochs: passes over the training frames.
+        batch_size: samples in a step, over all processes and slices.
+        optimiser: by name.
+        learning_rate: of the optimiser.
+        weight_decay: decoupled, as AdamW's.
+        schedule: of the learning rate.
+        warmup_steps: over which the learning rate grows linearly from zero.
+        accumulate: slices of the batch that are forwarded one after another, to save memory; a contrast sees its own slice only.
+        precision: of the forward pass; weights stay float32.
+        accelerator: as Lightning Fabric names them.
+        devices: processes on this machine; under torchrun, what torchrun says.
+        split: episodes to train on.
+        frame_size: short side in pixels at which frames are cached; default: the encoder's image size.
+        cache_gb: most frames kept decoded per camera in 10⁹ bytes; beyond it they are decoded on demand. Default: all.
+        seed: of everything random.
+        checkpoint_every: steps between checkpoints.
+        log_every: steps between lines of the log.
+        monitor_every: steps between looks of the monitors; 0 for none.
+    """
+
+    steps: int | None = None
+    epochs: int | None = None
+    batch_size: int | None = None
+    optimiser: Literal["adamw", "sgd"] | None = None
+    learning_rate: float | None = None
+    weight_decay: float | None = None
+    schedule: Literal["constant", "cosine"] | None = None
+    warmup_steps: int | None = None
+    accumulate: int = 1
+    precision: Precision = "32-true"
+    accelerator: str = "auto"
+    devices: int = 1
+    split: Literal["train", "validation", "test", "all"] = "train"
+    frame_size: int | None = None
+    cache_gb: float | None = None
+    seed: int = 0
+    checkpoint_every: int = 500
+    log_every: int = 10
+    monitor_every: int = 0
+
+    def __post_init__(self) -> None:
+        if self.steps is not None and self.epochs is not None:
+            raise HandsightError(f"both steps = {self.steps} and epochs = {self.epochs} were given; give one of them")
+        for name in ("steps", "epochs", "batch_size", "accumulate", "devices", "checkpoint_every", "log_every", "frame_size"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise HandsightError(f"{name} is {value}; it must be at least 1")
+        if self.learning_rate is not None and not self.learning_rate > 0:
+            raise HandsightError(f"learning_rate is {self.learning_rate}; it must be above 0")
+
+    def settings(self, method: Method) -> Optimisation:
+        """Return the method's settings with what was said here instead."""
+        said = {name: value for name in asdict(method.optimisation) if (value := getattr(self, name)) is not None}
+        return replace(method.optimisation, **said)
+
+
+@dataclass
+class Prepared:
+    """A method, its data and its settings, checked and ready to train."""
+
+    fabric: Fabric
+    method: Method
+    sampler: Sampler
+    settings: Optimisation
+    steps: int
+    training: Training
+    config: dict[str, Any]
+
+
+def prepare(
+    method: Method,
+    recordings: Recording | Sequence[Recording],
+    training: Training,
+    decoding: Callable[[int, int], None] | None = None,
+) -> Prepared:
+    """Check that these recordings can train this method, decode the frames, and build the heads.
+
+    Raises:
+        HandsightError: saying what is missing and which methods would work.
+    """
+    chosen = [recordings] if isinstance(recordings, Recording) else list(recordings)
+    for recording in chosen:
+        check_needs(method, recording)
+    fabric = _fabric(training)
+    with fabric.rank_zero_first():
+        clips = Clips(
+            chosen,
+            split=None if training.split == "all" else training.split,
+            size=training.frame_size or method.encoder.image_size,
+            max_cache_bytes=None if training.cache_gb is None else int(training.cache_gb * 1e9),
+            progress=decoding,
+        )
+    settings = training.settings(method)
+    sampler = Sampler(clips, method.needs, settings.batch_size, training.seed)
+    if settings.batch_size % (fabric.world_size * training.accumulate):
+        raise HandsightError(
+            f"a batch of {settings.batch_size} does not divide by {fabric.world_size} processes × {training.accumulate} slices;"
+            " choose a multiple with --batch-size"
+        )
+    steps = training.steps or (training.epochs or settings.epochs) * sampler.steps_per_epoch
+    for (need, stream), kind in sampler.kinds.items():
+        said = clips.feature(stream).between is not None or method.needs[need].between[stream] is not None
+        assumed = "" if said else f" ('{stream}' is taken as absolute positions: say --between sum if it holds per-frame deltas)"
+        log.info("between two frames: %s of '%s'%s", kind, stream, assumed)
+    torch.manual_seed(training.seed)
+    method.prepare(sampler)
+    method.to(fabric.device)
+    config = {
+        "method": {"name": method.name, **method.arguments},
+        "data": {f"{r.root}": {"cameras": list(r.cameras), "fingerprint": r.fingerprint, "streams": dict(r.mapping)} for r in chosen},
+        "training": {**asdict(training), **asdict(settings), "steps": steps, "epochs": None},
+        "made": made_with() | {"device": str(fabric.device), "processes": str(fabric.world_size)},
+    }
+    return Prepared(fabric, method, sampler, settings, steps, training, config)
+
+
+def pretrain(
+    method: Method,
+    recordings: Recording | Sequence[Recording],
+    *,
+    out: str | Path,
+    monitors: Sequence[Monitor] = (),
+    progress: Progress | None = None,
+    decoding: Callable[[int, int], None] | None = None,
+    **training: Any,
+) -> Path:
+    """Train a method's encoder on recordings; called again with the same settings it goes on where it stood.
+
+    Args:
+        method: as in `ActionAware(encoder="resnet18")`; make it under `torch.manual_seed` to have its first weights fixed too.
+        recordings: one or several.
+        out: the run's folder.
+        monitors: each called with the encoder and the step; see `Training.monitor_every`.
+        progress: called after each step with steps done, steps in all and the newest losses.
+        decoding: called with frames done and frames in all while frames are decoded.
+        **training: fields of `Training`, as in `steps=20_000`.
+
+    Returns:
+        The run's folder, with `encoder/`, `config.yaml`, `log.jsonl`, `checkpoints/` and TensorBoard's events.
+
+    Raises:
+        HandsightError: for anything the user can mend.
+        Stopped: after Ctrl-C or SIGTERM, with a checkpoint written.
+    """
+    prepared = prepare(method, recordings, Training(**training), decoding)
+    return train(prepared, Path(out), monitors, progress)
+
+
+def train(prepared: Prepared, out: Path, monitors: Sequence[Monitor] = (), progress: Progress | None = None) -> Path:
+    """Run a prepared training to its end and save the encoder; arguments as `pretrain`'s."""
+    fabric, training = prepared.fabric, prepared.training
+    with fabric.rank_zero_first():
+        run = Run(out, prepared.config)
+    Loop(
+        fabric=fabric,
+        method=prepared.method,
+        sampler=prepared.sampler,
+        settings=prepared.settings,
+        steps=prepared.steps,
+        accumulate=training.accumulate,
+        seed=training.seed,
+        run=run,
+        checkpoint_every=training.checkpoint_every,
+        log_every=training.log_every,
+        monitors=monitors,
+        monitor_every=training.monitor_every,
+        progress=progress,
+    ).go()
+    if fabric.is_global_zero:
+        encoder: Encoder = prepared.method.encoder
+        encoder.metadata["recipe"] = {key: prepared.config[key] for key in ("method", "training")}
+        encoder.save(run.encoder_folder)
+    fabric.barrier()
+    return out
+
+
+def check_needs(method: Method, recording: Recording) -> None:
+    """Refuse a recording that cannot train a method, and say which methods it can train.
+
+    Raises:
+        HandsightError: naming the stream, the method and the methods that would work.
+    """
+    if recording.num_episodes == 0:
+        raise HandsightError(f"{recording.root} has no episodes; record some, or give another folder")
+    missing = [name for needs in method.needs.values() for name in needs.missing(recording.features, recording.facts)]
+    if not missing:
+        return
+    streams = {name for needs in method.needs.values() for name in needs.between}
+    kind, has, remedy = "fact", recording.facts, ""
+    if missing[0] in streams:
+        kind, remedy = "stream", " Say which to use: --action NAME."
+        has = [name for name, feature in recording.features.items() if not feature.is_camera and name not in BOOKKEEPING]
+    works = ", ".join(trainable_methods(recording)) or "none"
+    raise HandsightError(
+        f"{recording.root} has no {kind} '{missing[0]}', which {method.name} needs (it has: {', '.join(has) or 'none'})."
+        f"{remedy} Methods that can train on it as it is: {works}"
+    )
+
+
+def trainable_methods(recording: Recording) -> list[str]:
+    """Return the names of the methods that this recording can train with their default needs."""
+    if not recording.cameras:
+        return []
+    return [
+        name
+        for name, method in METHODS.items()
+        if not any(needs.missing(recording.features, recording.facts) for needs in method.default_needs.values())
+    ]
+
+
+def _fabric(training: Training) -> Fabric:
+    devices, nodes = training.devices, 1
+    if "LOCAL_WORLD_SIZE" in os.environ:
+        # torchrun started us and has decided already.
+        devices = int(os.environ["LOCAL_WORLD_SIZE"])
+        nodes = max(1, int(os.environ.get("WORLD_SIZE", devices)) // devices)
+    strategy = "ddp" if devices * nodes > 1 else "auto"
+    try:
+        fabric = Fabric(accelerator=training.accelerator, devices=devices, num_nodes=nodes, precision=training.precision, strategy=strategy)
+        fabric.launch()
+    except (ValueError, RuntimeError) as error:
+        first = str(error).splitlines()[0]
+        raise HandsightError(f"cannot use accelerator '{training.accelerator}' with {devices} devices: {first}") from error
+    return fabric

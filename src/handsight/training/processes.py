@@ -1,0 +1,95 @@
+"""Several processes: gradients averaged, batch norm over the global batch, on CPUs too."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.distributed
+import torch.distributed.nn.functional as collective
+from timm.layers import BatchNormAct2d
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+
+def world_size() -> int:
+    """Return how many processes train together."""
+    ready = torch.distributed.is_available() and torch.distributed.is_initialized()
+    return torch.distributed.get_world_size() if ready else 1
+
+
+def average_gradients(module: nn.Module) -> None:
+    """Replace every gradient by its mean over the processes, in one message."""
+    size = world_size()
+    if size == 1:
+        return
+    gradients = [parameter.grad for parameter in module.parameters() if parameter.grad is not None]
+    flat = torch.cat([gradient.reshape(-1) for gradient in gradients])
+    torch.distributed.all_reduce(flat)
+    flat /= size
+    for gradient, mean in zip(gradients, flat.split([gradient.numel() for gradient in gradients]), strict=True):
+        gradient.copy_(mean.view_as(gradient))
+
+
+def synchronise_batch_norm(module: nn.Module) -> None:
+    """Make every batch norm of a module use the statistics of the global batch.
+
+    `torch.nn.SyncBatchNorm` refuses CPU tensors; this works over gloo as over NCCL. Parameters and buffers stay the same objects.
+    """
+    if world_size() == 1:
+        return
+    for parent in module.modules():
+        for name, child in parent.named_children():
+            if isinstance(child, _BatchNorm) and not isinstance(child, _SynchronisedNorm):
+                setattr(parent, name, _SynchronisedNorm(child))
+
+
+class _SynchronisedNorm(_BatchNorm):
+    """A batch norm over all processes that shares the parameters, buffers and activation of the one it replaces."""
+
+    def __init__(self, norm: _BatchNorm) -> None:
+        super().__init__(norm.num_features, norm.eps, norm.momentum, norm.affine, norm.track_running_stats)
+        self._parameters.update(norm._parameters)
+        self._buffers.update(norm._buffers)
+        # timm folds dropout and activation into its norm; they go on after ours.
+        folded = isinstance(norm, BatchNormAct2d)
+        self.drop: nn.Module = norm.drop if folded else nn.Identity()
+        self.act: nn.Module = norm.act if folded else nn.Identity()
+        self.train(norm.training)
+
+    def _check_input_dim(self, input: Tensor) -> None:
+        """Any shape `[N, C, …]` will do."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        if not self.training:
+            return self._activated(super().forward(input))
+        axes = [0, *range(2, input.dim())]
+        shape = [1, -1, *[1] * (input.dim() - 2)]
+        exact = input.float()
+        count = input.numel() / input.shape[1] * world_size()
+        # Two passes, mean first: the sum of squares alone loses digits where the mean is large.
+        mean = collective.all_reduce(exact.sum(axes)) / count
+        centred = exact - mean.view(shape)
+        variance = collective.all_reduce(centred.square().sum(axes)) / count
+        if self.track_running_stats and self.running_mean is not None and self.running_var is not None:
+            self._update(mean.detach(), variance.detach() * count / max(1.0, count - 1))
+        normalised = centred * torch.rsqrt(variance + self.eps).view(shape)
+        if self.weight is not None:
+            normalised = normalised * self.weight.view(shape) + self.bias.view(shape)
+        return self._activated(normalised.to(input.dtype))
+
+    def _update(self, mean: Tensor, variance: Tensor) -> None:
+        assert self.running_mean is not None and self.running_var is not None
+        momentum = self.momentum
+        if self.num_batches_tracked is not None:
+            self.num_batches_tracked += 1
+            if momentum is None:
+                momentum = 1.0 / float(self.num_batches_tracked)
+        assert momentum is not None
+        self.running_mean.lerp_(mean.to(self.running_mean.dtype), momentum)
+        self.running_var.lerp_(variance.to(self.running_var.dtype), momentum)
+
+    def _activated(self, value: Tensor) -> Tensor:
+        result: Any = self.act(self.drop(value))
+        assert isinstance(result, Tensor)
+        return result
