@@ -1,0 +1,1 @@
+"""What was learned: a protocol a file, with its controls and its intervals."""
