@@ -7,8 +7,10 @@ from torch import Tensor
 
 
 def kernel_radius(size: int) -> int:
-    """Return the radius of the blur's kernel: 10 % of the image's side in all, odd (SimCLR, appendix A),
-    and at least 3 pixels."""
+    """Return the radius of the blur's kernel in pixels, at least 1.
+
+    The whole kernel, odd, spans 10 % of the image's side (SimCLR, appendix A).
+    """
     return max(1, size // 20)
 
 

@@ -62,8 +62,7 @@ def check_moves(
 
 
 def mirrored_entries(stream: str, names: Sequence[str] | None) -> list[int]:
-    """Return where each entry of a stream goes when left and right swap: entry i takes the value of entry
-    `result[i]`.
+    """Return the swap of left and right: entry i takes the value of entry `result[i]`.
 
     An entry's partner has the same name with `left` and `right` exchanged; entries named neither stay.
 

@@ -82,8 +82,10 @@ def draw_crops(
     scale: tuple[float, float],
     ratio: tuple[float, float],
 ) -> Tensor:
-    """Draw the boxes of random resized crops (Szegedy et al., 2015), distributed as torchvision's
-    `RandomResizedCrop.get_params` draws them.
+    """Draw the boxes of random resized crops (Szegedy et al., 2015).
+
+    They are distributed as torchvision's `RandomResizedCrop.get_params` draws them.
+
 
     Args:
         generator: on the CPU.

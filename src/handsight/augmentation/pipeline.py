@@ -20,8 +20,7 @@ the cache."""
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Random resized crop, mirroring, colour jitter, grey and blur, in this order, each with its own
-    parameters per image.
+    """Random resized crop, mirroring, colour jitter, grey and blur, in this order, drawn per image.
 
     The defaults are action-aware self-supervised learning's (ECCV 2024): crop and colour, neither mirroring
     nor blur.

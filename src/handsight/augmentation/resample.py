@@ -1,5 +1,4 @@
-"""Crop, resize and mirror as one linear map: a matrix per axis and image, applied by batched matrix
-products."""
+"""Crop, resize and mirror as one linear map: a matrix per axis and image, by batched products."""
 
 from __future__ import annotations
 
