@@ -14,14 +14,14 @@ from handsight.encoders.preprocessing import Preprocessing, check_range
 from handsight.errors import HandsightError
 
 Images = Tensor | np.ndarray[Any, Any] | Sequence[Any]
-"""A batch of images, `[B, 3, H, W]` or `[B, H, W, 3]`, or a list of single ones of any sizes (tensors, arrays or PIL images).
+"""A batch `[B, 3, H, W]` or `[B, H, W, 3]`, or a list of single images of any sizes.
 
-RGB; uint8, or float in [0, 1].
+Tensors, arrays, or PIL images in a list; RGB; uint8, or float in [0, 1].
 """
 
 
 def batches(images: Images, batch_size: int, preprocessing: Preprocessing) -> Iterator[Tensor]:
-    """Yield images as tensors that `preprocessing` takes, on its device, `batch_size` at a time, their range checked.
+    """Yield images as tensors on the device of `preprocessing`, `batch_size` at a time, their range checked.
 
     Raises:
         HandsightError: for what is no batch of images, or for floats outside [0, 1].
@@ -43,7 +43,7 @@ def batches(images: Images, batch_size: int, preprocessing: Preprocessing) -> It
 
 @contextmanager
 def evaluating(module: nn.Module) -> Iterator[None]:
-    """Put a module into evaluation mode, without gradients, and each of its parts back into its own mode afterwards."""
+    """Evaluate a module without gradients; afterwards each of its parts is back in its own mode."""
     modes = [(part, part.training) for part in module.modules()]
     module.eval()
     try:

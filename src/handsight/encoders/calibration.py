@@ -7,6 +7,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from handsight.encoders.batches import Images, batches, evaluating
 from handsight.encoders.encoder import Encoder
+from handsight.encoders.folder import CONFIGURATION
 from handsight.errors import HandsightError
 
 
@@ -15,8 +16,9 @@ def random_encoder_calibrated(
 ) -> Encoder:
     """Return an encoder of the same make with random weights, calibrated on images.
 
-    A network that was never trained still passes on much of its input; what training added is what an encoder does better than this one.
-    With batch-norm statistics left at 0 and 1 it would be handicapped, and the comparison flattering.
+    A network that was never trained still passes on much of its input; what training added is what an encoder
+    does better than this one. With batch-norm statistics left at 0 and 1 it would be handicapped, and the
+    comparison flattering.
 
     Args:
         encoder: whose name, options and preprocessing are taken; it is not changed.
@@ -30,14 +32,7 @@ def random_encoder_calibrated(
     known = encoder.metadata
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        random = Encoder(
-            known["name"],
-            known["image_size"],
-            options=known["options"],
-            mean=known["mean"],
-            std=known["std"],
-            fit=known["fit"],
-        )
+        random = Encoder(**{key: known[key] for key in CONFIGURATION})
     random.recipe = {"method": "random weights", "seed": seed}
     calibrate_batch_norm(random.to(encoder.preprocessing.mean.device), images, batch_size=batch_size)
     return random.eval()
@@ -46,8 +41,8 @@ def random_encoder_calibrated(
 def calibrate_batch_norm(encoder: Encoder, images: Images, *, batch_size: int = 256) -> None:
     """Set the batch-norm statistics of an encoder to those of images; nothing else of it changes.
 
-    The statistics are the mean over the batches, each weighing the same; the images of an incomplete last batch are left out (a batch of
-    one has no variance). A trunk without batch norm is left as it is.
+    The statistics are the mean over the batches, each weighing the same; the images of an incomplete last
+    batch are left out (a batch of one has no variance). A trunk without batch norm is left as it is.
 
     Args:
         encoder: calibrated in place; its modes are afterwards what they were.
@@ -66,7 +61,7 @@ def calibrate_batch_norm(encoder: Encoder, images: Images, *, batch_size: int = 
         return
     if len(images) < 2 or batch_size < 2:
         raise HandsightError(
-            f"calibration was given {len(images)} images in batches of {batch_size}; give at least 2 in batches of at least 2"
+            f"calibration was given {len(images)} images in batches of {batch_size}; give 2 or more of both"
         )
     batch_size = min(batch_size, len(images))
     whole = images[: len(images) // batch_size * batch_size]

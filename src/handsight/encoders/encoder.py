@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from handsight.encoders.batches import Images, batches, evaluating
-from handsight.encoders.folder import read_folder, write_folder
+from handsight.encoders.folder import CONFIGURATION, read_folder, write_folder
 from handsight.encoders.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Fit, Preprocessing
 from handsight.encoders.trunks import build_trunk, forward_taps, measure_trunk, tap_names
 from handsight.encoders.weights import load_checked, load_weights
@@ -28,10 +28,11 @@ class Encoder(nn.Module):
 
     Args:
         name: of the trunk: any of timm's, or `torchvision/resnet18` and its like.
-        image_size: side of the trunk's input, pixels; images of another size are resized (bilinear, antialiased).
-        options: further arguments of `timm.create_model`, such as `channels: [32, 64, 128, 256]` for a thin ResNet.
-        weights: local checkpoint of timm or torchvision, Handsight encoder folder or run folder that fills the trunk; random weights
-            where it is left out. Nothing is ever downloaded.
+        image_size: side of the trunk's input, pixels; other images are resized (bilinear, antialiased).
+        options: further arguments of `timm.create_model`, such as `channels: [32, 64, 128, 256]` for a thin
+            ResNet.
+        weights: local checkpoint of timm or torchvision, encoder folder or run folder that fills the
+            trunk; random weights where it is left out. Nothing is ever downloaded.
         mean: of each channel, RGB in [0, 1], that is subtracted.
         std: of each channel, RGB in [0, 1], that is divided by.
         fit: how an image that is not square becomes square: `stretch` keeps all of it, `crop` its middle.
@@ -98,8 +99,8 @@ class Encoder(nn.Module):
         """Embed images, differentiably and in the module's present mode.
 
         Args:
-            images: uint8 `[B, 3, H, W]` or `[B, H, W, 3]`, or floats of these shapes, in [0, 1] (the range is checked by `embed` and
-                `features` only, as that makes a GPU wait); on the encoder's device.
+            images: uint8 `[B, 3, H, W]` or `[B, H, W, 3]`, or floats of these shapes, in [0, 1] (the range is
+                checked by `embed` and `features` only, as that makes a GPU wait); on the encoder's device.
 
         Returns:
             `[B, embedding_size]`.
@@ -111,7 +112,7 @@ class Encoder(nn.Module):
         return embedding
 
     def forward_features(self, images: Tensor) -> dict[str, Tensor]:
-        """Return the maps `[B, C, h, w]` by tap, and `pooled` `[B, embedding_size]`, as `forward` would: differentiably."""
+        """Return maps `[B, C, h, w]` by tap, and `pooled` as `forward` gives it: all differentiable."""
         pooled, maps = forward_taps(self.trunk, self.preprocessing(images))
         return {**maps, POOLED: pooled}
 
@@ -136,8 +137,8 @@ class Encoder(nn.Module):
         """Return what lies at each tap, in the way of `embed`.
 
         Returns:
-            float32 maps `[B, C, h, w]` by tap name, and `pooled` `[B, embedding_size]`, on the CPU. A transformer's tokens are laid out as
-            the patches they came from.
+            float32 maps `[B, C, h, w]` by tap name, and `pooled` `[B, embedding_size]`, on the CPU. Tokens
+            of a transformer are laid out as the patches they came from.
 
         Raises:
             HandsightError: for images of another dtype, shape or range, or for no images at all.
@@ -152,10 +153,10 @@ class Encoder(nn.Module):
         return {tap: torch.cat([batch[tap] for batch in each]) for tap in self.taps}
 
     def save(self, folder: str | Path) -> None:
-        """Write `encoder.safetensors` and `encoder.json` into `folder`, replacing what was there only once it is whole.
+        """Write `encoder.safetensors` and `encoder.json` into `folder`, each replaced only once it is whole.
 
         Raises:
-            HandsightError: where the folder cannot be written, or `recipe` or `scores` hold more than plain finite values.
+            HandsightError: where the folder cannot be written, or `recipe` or `scores` are not plain values.
         """
         write_folder(folder, self.metadata, self.trunk.state_dict())
 
@@ -175,14 +176,10 @@ def load_encoder(path: str | Path, device: str | torch.device | None = None) -> 
     """
     metadata, state = read_folder(path)
     try:
-        encoder = Encoder(
-            metadata["name"],
-            metadata["image_size"],
-            options=metadata["options"],
-            mean=metadata["mean"],
-            std=metadata["std"],
-            fit=metadata["fit"],
-        )
+        with torch.random.fork_rng(
+            devices=[]
+        ):  # the weights drawn here are replaced: leave no trace of drawing
+            encoder = Encoder(**{key: metadata[key] for key in CONFIGURATION})
     except (TypeError, AttributeError) as error:
         raise HandsightError(
             f"{path} describes no encoder that can be built ({error}); save it again"

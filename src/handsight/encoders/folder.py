@@ -1,4 +1,4 @@
-"""An encoder on disk: a folder with `encoder.safetensors` (its weights) and `encoder.json` (what they mean)."""
+"""An encoder on disk, a folder: `encoder.safetensors`, its weights, and `encoder.json`, what they mean."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FORMAT = "handsight-encoder"
 FORMAT_VERSION = 1
 
 CONFIGURATION = ("name", "image_size", "mean", "std", "fit", "options")
-"""The entries of the metadata without which the weights mean nothing; they stand in the weights' header too."""
+"""The constructor's arguments; they stand in the header of the weights too, which mean nothing without."""
 
 
 def write_folder(folder: str | Path, metadata: Mapping[str, Any], state: Mapping[str, Tensor]) -> None:
@@ -71,11 +71,12 @@ def read_folder(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         ) from error
     if not isinstance(metadata, dict) or metadata.get("format") != FORMAT:
         raise HandsightError(
-            f"{folder / DESCRIPTION} is not the description of a Handsight encoder; give a folder written by Encoder.save"
+            f"{folder / DESCRIPTION} describes no Handsight encoder; give a folder written by Encoder.save"
         )
     if metadata.get("format_version") != FORMAT_VERSION:
         raise HandsightError(
-            f"{folder} has encoder format {metadata.get('format_version')}; this Handsight reads {FORMAT_VERSION}: update Handsight"
+            f"{folder} has encoder format {metadata.get('format_version')}; this Handsight reads "
+            f"{FORMAT_VERSION}: update Handsight"
         )
     missing = [key for key in CONFIGURATION if key not in metadata]
     if missing:
@@ -110,7 +111,7 @@ def find_folder(path: str | Path) -> Path:
     if not path.exists():
         raise HandsightError(f"there is no {path}; give an encoder folder or a run folder")
     raise HandsightError(
-        f"{path} holds no {DESCRIPTION}, nor does its encoder/; give an encoder folder or a finished run folder"
+        f"{path} holds no {DESCRIPTION}, nor does its encoder/; give an encoder folder or a finished run"
     )
 
 

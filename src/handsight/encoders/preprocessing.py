@@ -13,7 +13,7 @@ from torchvision.transforms.v2 import functional as transforms
 from handsight.errors import HandsightError
 
 Fit = Literal["stretch", "crop"]
-"""How a picture that is not square becomes square: stretched whole, or the middle of it at its short side's scale."""
+"""How a picture becomes square: all of it, stretched; or the middle of it, at the scale of its short side."""
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -67,11 +67,11 @@ class Preprocessing(nn.Module):
         """Turn images into the trunk's input.
 
         Args:
-            images: uint8 `[B, 3, H, W]` or `[B, H, W, 3]`, or floats in [0, 1] of the same shapes; RGB. The range is not looked at
-                here, since that would make the CPU wait for the GPU at each training step: see `check_range`.
+            images: uint8 `[B, 3, H, W]` or `[B, H, W, 3]`, or floats in [0, 1] of the same shapes; RGB. The
+                range is not looked at, since the CPU would wait for the GPU at each step: see `check_range`.
 
         Returns:
-            `[B, 3, image_size, image_size]`, normalised, channels last in memory; differentiable in float images.
+            `[B, 3, image_size, image_size]`, normalised, channels last in memory; differentiable in floats.
 
         Raises:
             HandsightError: for another dtype or shape.
@@ -100,27 +100,27 @@ def to_unit_range(images: Tensor) -> Tensor:
     """Return images as float32 `[B, 3, H, W]` in [0, 1].
 
     Args:
-        images: uint8 or float, `[B, 3, H, W]` or `[B, H, W, 3]`. Where both readings are possible, it is the first.
+        images: uint8 or float, `[B, 3, H, W]` or `[B, H, W, 3]`; the first where both readings are possible.
 
     Raises:
         HandsightError: for another dtype or shape.
     """
     if images.dtype != torch.uint8 and not images.is_floating_point():
-        raise HandsightError(
-            f"images are {_dtype_name(images.dtype)}; give uint8 (0 to 255) or floats in [0, 1], or convert with images.astype('uint8')"
-        )
+        dtype = str(images.dtype).removeprefix("torch.")
+        raise HandsightError(f"images are {dtype}; give uint8 (0 to 255) or floats in [0, 1]")
     if images.ndim != 4:
         hint = {
             3: "; put one image into a batch with images[None]",
             5: "; join the leading axes with images.flatten(0, 1)",
         }
         raise HandsightError(
-            f"images have shape {list(images.shape)}; expected [B, 3, H, W] or [B, H, W, 3]{hint.get(images.ndim, '')}"
+            f"images have shape {list(images.shape)}; expected [B, 3, H, W] or [B, H, W, 3]"
+            f"{hint.get(images.ndim, '')}"
         )
     if images.shape[1] != 3:
         if images.shape[3] != 3:
             raise HandsightError(
-                f"images have shape {list(images.shape)}: neither axis 1 nor axis 3 holds three channels; give RGB images"
+                f"images have shape {list(images.shape)}: no three channels on axis 1 or 3; give RGB images"
             )
         images = images.permute(0, 3, 1, 2)
     if 0 in images.shape[2:]:
@@ -154,7 +154,3 @@ def _three_numbers(what: str, values: Sequence[float]) -> tuple[float, ...]:
             f"{what} is {list(values)}; give three finite numbers, one for each of R, G and B"
         )
     return tuple(float(value) for value in values)
-
-
-def _dtype_name(dtype: torch.dtype) -> str:
-    return str(dtype).removeprefix("torch.")

@@ -18,19 +18,11 @@ TORCHVISION = "torchvision/"
 
 TORCHVISION_TAPS = ("layer1", "layer2", "layer3", "layer4")
 
-OURS = frozenset(
-    {
-        "pretrained",
-        "pretrained_cfg",
-        "pretrained_cfg_overlay",
-        "checkpoint_path",
-        "cache_dir",
-        "num_classes",
-        "features_only",
-        "weights",
-    }
-)
-"""Arguments that an encoder decides itself: an option of this name would download weights or bring a classifier back."""
+SET_BY_ENCODER = {
+    *("pretrained", "pretrained_cfg", "pretrained_cfg_overlay", "checkpoint_path", "cache_dir", "weights"),
+    *("num_classes", "features_only"),
+}
+"""Options that the encoder sets itself, so that nothing is downloaded and no classifier comes back."""
 
 
 def build_trunk(name: str, image_size: int, options: Mapping[str, Any]) -> nn.Module:
@@ -38,35 +30,31 @@ def build_trunk(name: str, image_size: int, options: Mapping[str, Any]) -> nn.Mo
 
     Args:
         name: any of timm's, or `torchvision/resnet18` and its like.
-        image_size: side of the input, pixels; passed on to networks whose weights depend on it (vision transformers).
+        image_size: side of the input, pixels; passed on where weights depend on it.
         options: further arguments of `timm.create_model`, or of torchvision's builder.
 
     Raises:
-        HandsightError: for a name nobody knows (with the closest ones), or options that the network does not take.
+        HandsightError: for a name nobody knows (with the closest ones), or options the network does not take.
     """
-    decided = sorted(OURS & set(options))
+    decided = sorted(SET_BY_ENCODER & set(options))
     if decided:
         raise HandsightError(
-            f"the encoder decides {', '.join(decided)} itself; leave it out of options (weights are given as weights=FILE)"
+            f"the encoder sets {', '.join(decided)} itself; leave it out of options (weights=FILE gives weights)"
         )
-    if int(options.get("in_chans", 3)) != 3:
+    if options.get("in_chans", 3) != 3:
         raise HandsightError(
             f"in_chans is {options['in_chans']}; an encoder takes RGB images: leave it out of options"
         )
     arguments = {key: tuple(value) if isinstance(value, list) else value for key, value in options.items()}
-    torchvision_name = name.removeprefix(TORCHVISION)
-    if name.startswith(TORCHVISION):
-        known = _torchvision_resnets()
-        if torchvision_name not in known:
-            raise HandsightError(
-                f"torchvision has no ResNet called {torchvision_name!r}; {_closest(torchvision_name, known)}"
-            )
-    elif not timm.is_model(name):
-        known = [*timm.list_models(), *(TORCHVISION + each for each in _torchvision_resnets())]
-        raise HandsightError(f"timm has no network called {name!r}; {_closest(name, known)}")
+    resnets = [TORCHVISION + each for each in _torchvision_resnets()]
+    if name not in resnets and not timm.is_model(name):
+        raise HandsightError(
+            f"there is no network called {name!r}; {_closest(name, [*timm.list_models(), *resnets])}"
+        )
     try:
-        if name.startswith(TORCHVISION):
-            trunk: nn.Module = torchvision.models.get_model(torchvision_name, weights=None, **arguments)
+        if name in resnets:
+            builder = torchvision.models.get_model_builder(name.removeprefix(TORCHVISION))
+            trunk: nn.Module = builder(weights=None, **arguments)
             trunk.fc = nn.Identity()
             return trunk
         configuration = timm.models.get_pretrained_cfg(name)
@@ -76,7 +64,8 @@ def build_trunk(name: str, image_size: int, options: Mapping[str, Any]) -> nn.Mo
         return built
     except (TypeError, ValueError, RuntimeError, AssertionError, KeyError, AttributeError) as error:
         raise HandsightError(
-            f"{name} cannot be built at {image_size} px with options {dict(options)}: {_one_line(error)}; change image_size or options"
+            f"{name} cannot be built at {image_size} px with options {dict(options)}: {_one_line(error)}; "
+            "change image_size or options"
         ) from error
 
 
@@ -136,7 +125,11 @@ def classifier_names(trunk: nn.Module) -> tuple[str, ...]:
 
 def _torchvision_resnets() -> list[str]:
     models = torchvision.models
-    return [name for name in models.list_models() if models.get_model_builder(name).__module__ == models.resnet.__name__]
+    return [
+        name
+        for name in models.list_models()
+        if models.get_model_builder(name).__module__ == models.resnet.__name__
+    ]
 
 
 def _keep(module: nn.Module, tap: str, maps: dict[str, Tensor]) -> torch.utils.hooks.RemovableHandle:
@@ -148,11 +141,7 @@ def _keep(module: nn.Module, tap: str, maps: dict[str, Tensor]) -> torch.utils.h
 
 def _closest(name: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(name, list(known), n=4, cutoff=0.5)
-    return (
-        f"close are {', '.join(close)}"
-        if close
-        else "timm.list_models() lists its names; torchvision's begin with torchvision/"
-    )
+    return f"close are {', '.join(close)}" if close else "timm.list_models() lists them"
 
 
 def _one_line(error: Exception) -> str:

@@ -17,13 +17,29 @@ from handsight.errors import HandsightError
 SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".tar")
 
 
+UNREADABLE = (
+    OSError,
+    EOFError,
+    RuntimeError,
+    SafetensorError,
+    ValueError,
+    TypeError,
+    KeyError,
+    AttributeError,
+)
+"""What reading a file of another kind raises, in torch, safetensors and timm."""
+
+COUNTER = "num_batches_tracked"
+"""What batch norm counts, and checkpoints from before torch 0.4.1 lack; it changes no output."""
+
+
 def load_weights(trunk: nn.Module, path: str | Path) -> None:
     """Load a local file or folder into a trunk; a classifier in it is left out. Pickled code is never run.
 
     Args:
         trunk: as `build_trunk` gives it.
-        path: a state dict as timm and torchvision keep them (`.safetensors`, or `.pth` read with `weights_only`), a Handsight encoder
-            folder, or a run folder.
+        path: a state dict as timm and torchvision keep them (`.safetensors`, or `.pth` read with
+            `weights_only`), a Handsight encoder folder, or a run folder.
 
     Raises:
         HandsightError: where it cannot be read, or holds the weights of another network.
@@ -41,7 +57,7 @@ def load_checked(trunk: nn.Module, state: Mapping[str, Tensor], source: str) -> 
     mismatch = _mismatch(trunk, state)
     convert = getattr(sys.modules[type(trunk).__module__], "checkpoint_filter_fn", None)
     if mismatch and convert is not None:
-        # timm keeps beside each network how to read its older and foreign checkpoints, and how to resize position embeddings.
+        # timm keeps beside each network how to read its older checkpoints and resize position embeddings.
         try:
             converted = dict(convert(dict(state), trunk))
         except (KeyError, IndexError, RuntimeError, AssertionError, ValueError, AttributeError):
@@ -50,35 +66,27 @@ def load_checked(trunk: nn.Module, state: Mapping[str, Tensor], source: str) -> 
             state, mismatch = converted, ""
     if mismatch:
         raise HandsightError(
-            f"the weights in {source} are not of this network: {mismatch}; give the name and options that they were trained with"
+            f"the weights in {source} are not of this network: {mismatch}; "
+            "give the name and options that they were trained with"
         )
-    trunk.load_state_dict({name: state[name] for name in trunk.state_dict()})
+    trunk.load_state_dict({name: state[name] for name in trunk.state_dict() if name in state}, strict=False)
 
 
 def _read_file(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise HandsightError(
-            f"there is no {path}; give a local checkpoint or a Handsight encoder folder (nothing is downloaded)"
+            f"there is no {path}; give a local checkpoint or an encoder folder (nothing is downloaded)"
         )
     if path.suffix not in SUFFIXES:
         raise HandsightError(
-            f"{path} does not look like a checkpoint; give one of {', '.join(SUFFIXES)}, or a Handsight encoder folder"
+            f"{path} does not look like a checkpoint; give one of {', '.join(SUFFIXES)}, or an encoder folder"
         )
     try:
         state = load_state_dict(str(path), device="cpu", weights_only=True)
-    except (
-        OSError,
-        EOFError,
-        RuntimeError,
-        SafetensorError,
-        ValueError,
-        TypeError,
-        KeyError,
-        AttributeError,
-    ) as error:
+    except UNREADABLE as error:
         reason = " ".join(str(error).split())[:160]
         raise HandsightError(
-            f"{path} cannot be read as a state dict ({reason}); give .safetensors, or a .pth that holds tensors only"
+            f"{path} cannot be read as a state dict ({reason}); give .safetensors, or a .pth of tensors only"
         ) from error
     tensors = {name: tensor for name, tensor in state.items() if isinstance(tensor, Tensor)}
     if not tensors:
@@ -89,7 +97,7 @@ def _read_file(path: Path) -> dict[str, Tensor]:
 def _mismatch(trunk: nn.Module, state: Mapping[str, Tensor]) -> str:
     wanted = trunk.state_dict()
     classifiers = tuple(f"{name}." for name in classifier_names(trunk))
-    missing = [name for name in wanted if name not in state]
+    missing = [name for name in wanted if name not in state and not name.endswith(COUNTER)]
     foreign = [name for name in state if name not in wanted and not name.startswith(classifiers)]
     shapes = [
         f"{name} is {list(state[name].shape)}, not {list(wanted[name].shape)}"
