@@ -1,0 +1,308 @@
+"""Reading a recording: any LeRobotDataset v3.0, ours or not."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import logging
+import os
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from handsight.errors import HandsightError
+from handsight.recordings import journal
+from handsight.recordings.episodes import Episodes, read_episodes
+from handsight.recordings.features import BOOKKEEPING, Feature
+from handsight.recordings.frames import FrameReader, ImageFrames, VideoFrames
+from handsight.recordings.hub import folder_of
+from handsight.recordings.layout import INFO, JOURNAL, read_info, shown
+from handsight.recordings.splits import SPLITS, split_by_episode
+from handsight.recordings.streams import cached_stream
+from handsight.recordings.writer import recover
+
+_log = logging.getLogger(__name__)
+_SCAN = 64
+"""Frames that `scan` gives at once."""
+
+
+class Recording:
+    """A recording that can be read.
+
+    What a killed writer left in the journal is sealed first, unless a writer is still at work, whose unsealed episodes are then left out.
+
+    Args:
+        path: a folder, or `user/name` on the Hugging Face Hub.
+        images: the cameras to use, by name; all of them where None.
+        action: name on disk of the stream that shall be called `action`.
+        streams: more of the same: wanted name → name on disk.
+        revision: branch, tag or commit on the Hub.
+
+    Attributes:
+        root: its folder.
+        info: its `info.json`.
+        fps: frames per second.
+        features: its streams, and the cameras in use, without the bookkeeping columns.
+        cameras: names of the cameras in use.
+        num_episodes: E.
+        num_frames: N.
+        episode_starts: global number of each episode's first frame, then N; int64 `[E + 1]`.
+        facts: episode facts, each `[E]`.
+        tasks: of each episode, in words.
+
+    Raises:
+        HandsightError: the folder is no recording, is damaged, has no episodes, or lacks a stream that is asked for.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        images: str | Sequence[str] | None = None,
+        action: str | None = None,
+        streams: Mapping[str, str] | None = None,
+        revision: str | None = None,
+    ) -> None:
+        self.root = folder_of(path, revision)
+        _recover_if_killed(self.root)
+        self.info: dict[str, Any] = read_info(self.root)
+        self.fps = float(self.info["fps"])
+        on_disk, self.unsupported = _read_features(self.root, self.info)
+        self._on_disk = dict(streams or {}) | ({} if action is None else {"action": action})
+        self.features = self._pick(on_disk, images)
+        self.cameras = tuple(name for name, feature in self.features.items() if feature.is_camera)
+        self.num_episodes = int(self.info["total_episodes"])
+        self.num_frames = int(self.info["total_frames"])
+        if self.num_episodes == 0:
+            raise HandsightError(f"{shown(self.root)} has no episodes yet; record some first")
+        videos = [self.name_on_disk(name) for name in self.cameras if self.features[name].dtype == "video"]
+        self._episodes: Episodes = read_episodes(self.root, self.info, videos)
+        self.episode_starts = self._episodes.starts
+        self.facts = dict(self._episodes.facts)
+        self.tasks = self._episodes.tasks
+        self._readers: dict[tuple[str, bool], FrameReader] = {}
+        self._process = os.getpid()
+        self._reading = threading.Lock()
+
+    @property
+    def name(self) -> str:
+        """Last part of the recording's path."""
+        return self.root.resolve().name
+
+    @property
+    def episodes(self) -> Episodes:
+        """Where the episodes lie on disk."""
+        return self._episodes
+
+    def name_on_disk(self, stream: str) -> str:
+        """Return what a stream is called in the files."""
+        return self._on_disk.get(stream, stream)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Key of the content: changes when `info.json`, or the size or time of a file that it counts, changes."""
+        digest = hashlib.blake2b((self.root / INFO).read_bytes(), digest_size=16)
+        for folder in ("meta/episodes", "data", "videos"):
+            for path in sorted((self.root / folder).rglob("*.*")):
+                status = path.stat()
+                place = path.relative_to(self.root).as_posix()
+                digest.update(f"{place}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
+        return digest.hexdigest()
+
+    def stream(self, name: str) -> npt.NDArray[Any]:
+        """Return a stream of all frames, `[N, *shape]`, read-only and memory-mapped (strings: `[N]`, in memory).
+
+        Raises:
+            HandsightError: there is no such stream, it is a camera, or a data file is damaged.
+        """
+        if name in BOOKKEEPING:
+            feature = Feature("float32" if name == "timestamp" else "int64", (1,))
+        elif name in self.features:
+            feature = self.features[name]
+        else:
+            raise self._lacks(name, name, [n for n, f in self.features.items() if not f.is_camera])
+        if feature.is_camera:
+            raise HandsightError(f"{name!r} is a camera; its pictures come from frames() or scan()")
+        column = self.name_on_disk(name)
+        return cached_stream(self.root, self._episodes.data_files(), column, feature, self.fingerprint)
+
+    def frames(self, indices: npt.ArrayLike, camera: str | None = None) -> npt.NDArray[np.uint8]:
+        """Decode frames: RGB uint8 `[n, H, W, 3]`.
+
+        Args:
+            indices: global frame numbers `[n]`, in any order, repeats allowed.
+            camera: which one; may be left out where only one is in use.
+
+        Raises:
+            HandsightError: a number is out of range, or a file is damaged.
+        """
+        wanted = np.asarray(indices, dtype=np.int64).reshape(-1)
+        if len(wanted) and not (0 <= wanted.min() and wanted.max() < self.num_frames):
+            raise HandsightError(
+                f"frame {wanted.min() if wanted.min() < 0 else wanted.max()} was asked for; "
+                f"{shown(self.root)} has frames 0 to {self.num_frames - 1}"
+            )
+        camera = self._one_camera(camera)
+        unique, places = np.unique(wanted, return_inverse=True)
+        with self._reading:
+            return self._decode(camera, unique, threads=False)[places]
+
+    def scan(self, camera: str | None = None, start: int = 0) -> Iterator[tuple[int, npt.NDArray[np.uint8]]]:
+        """Yield all frames in order, a few at a time: the first one's number, and RGB uint8 `[n, H, W, 3]`.
+
+        Args:
+            camera: which one; may be left out where only one is in use.
+            start: number of the first frame.
+        """
+        camera = self._one_camera(camera)
+        for first in range(start, self.num_frames, _SCAN):
+            indices = np.arange(first, min(first + _SCAN, self.num_frames))
+            with self._reading:
+                frames = self._decode(camera, indices, threads=True)
+            yield first, frames
+
+    def splits(self) -> npt.NDArray[np.str_]:
+        """Return each episode's part, `train`, `validation` or `test`: the fact `split`, or a hash of the index; `[E]`.
+
+        Raises:
+            HandsightError: the fact holds something else.
+        """
+        if "split" not in self.facts:
+            return split_by_episode(self.num_episodes)
+        unknown = sorted(set(self.facts["split"].tolist()) - set(SPLITS), key=str)
+        if unknown:
+            raise HandsightError(
+                f"{shown(self.root)}: fact 'split' holds {unknown[0]!r}; expected {', '.join(SPLITS)}"
+            )
+        return np.asarray(self.facts["split"], dtype=np.str_)
+
+    def close(self) -> None:
+        """Close the files that `frames` and `scan` keep open; they open again when needed."""
+        for reader in self._readers.values():
+            reader.close()
+        self._readers = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name not in ("_readers", "_reading")}
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        vars(self).update(state)
+        self._readers, self._reading, self._process = {}, threading.Lock(), os.getpid()
+
+    def _decode(self, camera: str, indices: npt.NDArray[np.int64], *, threads: bool) -> npt.NDArray[np.uint8]:
+        feature = self.features[camera]
+        frames = np.empty((len(indices), *feature.shape), dtype=np.uint8)
+        place = 0
+        for frame in self._reader(camera, threads).read(indices):
+            if frame.shape != feature.shape:
+                raise HandsightError(
+                    f"{shown(self.root)}: frame {indices[place]} of {camera!r} is {frame.shape}; meta/info.json says {feature.shape}"
+                )
+            frames[place] = frame
+            place += 1
+        return frames
+
+    def _reader(self, camera: str, threads: bool) -> FrameReader:
+        if self._process != os.getpid():  # a forked process must not share file positions with its parent
+            self._readers, self._process = {}, os.getpid()
+        key = (camera, threads)
+        if key not in self._readers:
+            name = self.name_on_disk(camera)
+            self._readers[key] = (
+                VideoFrames(self.root, self._episodes, name, self.fps, threads=threads)
+                if self.features[camera].dtype == "video"
+                else ImageFrames(self.root, self._episodes, name)
+            )
+        return self._readers[key]
+
+    def _one_camera(self, camera: str | None) -> str:
+        if camera is None and len(self.cameras) == 1:
+            return self.cameras[0]
+        if camera in self.cameras:
+            return str(camera)
+        if camera is None:
+            raise HandsightError(
+                f"{shown(self.root)} has cameras {', '.join(self.cameras) or '(none)'}; say which one"
+            )
+        raise self._lacks(camera, camera, list(self.cameras))
+
+    def _pick(self, on_disk: Mapping[str, Feature], images: str | Sequence[str] | None) -> dict[str, Feature]:
+        """Return the streams under the names they shall have, and the cameras in use."""
+        others = [name for name, feature in on_disk.items() if not feature.is_camera]
+        cameras = [name for name, feature in on_disk.items() if feature.is_camera]
+        for wanted, name in self._on_disk.items():
+            if name not in on_disk:
+                raise self._lacks(name, wanted, others)
+        chosen = [images] if isinstance(images, str) else cameras if images is None else list(images)
+        for name in chosen:
+            if name not in cameras:
+                raise self._lacks(name, "images", cameras)
+        taken = set(self._on_disk.values()) | set(self._on_disk)
+        features = {n: f for n, f in on_disk.items() if n not in taken and (not f.is_camera or n in chosen)}
+        return features | {wanted: on_disk[name] for wanted, name in self._on_disk.items()}
+
+    def _lacks(self, name: str, wanted: str, available: list[str]) -> HandsightError:
+        kind = "camera" if wanted == "images" else "stream"
+        has = f"it has: {', '.join(available)}" if available else "it has none"
+        if name in self.unsupported:
+            has = f"{self.unsupported[name]}; {has}"
+        close = (difflib.get_close_matches(name, available, 1, 0) or available)[:1]
+        option = f"--{wanted}" if wanted in ("action", "images") else f"--streams {wanted}"
+        separator = " " if wanted in ("action", "images") else "="
+        advice = f". Say which to use: {option}{separator}{close[0]}" if close else ""
+        return HandsightError(f"{shown(self.root)} has no {kind} {name!r} ({has}){advice}")
+
+
+def _read_features(root: Path, info: Mapping[str, Any]) -> tuple[dict[str, Feature], dict[str, str]]:
+    """Return the streams on disk, and those that cannot be read here with the reason (depth, audio)."""
+    ours = (info.get("handsight") or {}).get("streams") or {}
+    features, unsupported = {}, {}
+    for name, entry in info["features"].items():
+        if name in BOOKKEEPING:
+            continue
+        try:
+            if entry["dtype"] in ("image", "video"):
+                shape = tuple(entry["shape"])
+                if (
+                    len(shape) == 3 and shape[0] == 3 and shape[2] != 3
+                ):  # channels first in words, never in the files
+                    entry = {**entry, "shape": (*shape[1:], 3)}
+                if len(shape) != 3 or 3 not in (shape[0], shape[2]):
+                    unsupported[name] = f"{name!r} is no RGB camera but {shape}"
+                    continue
+            elif entry["dtype"] not in ("bool", "string"):
+                np.dtype(entry["dtype"])
+            features[name] = Feature.from_info(entry, ours.get(name) or {})
+        except (KeyError, TypeError, AttributeError, HandsightError) as error:
+            if not isinstance(entry, Mapping) or "dtype" not in entry:
+                raise HandsightError(
+                    f"{shown(root / INFO)}: stream {name!r} is described by {entry!r}"
+                ) from None
+            unsupported[name] = f"{name!r} cannot be read: {str(error).splitlines()[0]}"
+    return features, unsupported
+
+
+def _recover_if_killed(root: Path) -> None:
+    if not (root / JOURNAL).is_dir():
+        return
+    waiting = sum(1 for _ in journal.read(root))
+    try:
+        sealed = recover(root)
+    except HandsightError as error:
+        if not waiting:
+            return
+        if "another process" in str(error):
+            _log.warning(
+                "%s: %d episodes of a writer at work are not sealed yet and left out", shown(root), waiting
+            )
+            return
+        raise HandsightError(
+            f"{waiting} episodes lie in the journal of a killed writer and cannot be sealed: {error}"
+        ) from error
+    if sealed:
+        _log.warning("%s: %d episodes of a killed writer were sealed from its journal", shown(root), sealed)

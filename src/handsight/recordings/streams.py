@@ -1,0 +1,86 @@
+"""Streams of numbers as memory-mapped arrays, built once from the data files."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import filelock
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from handsight.errors import HandsightError
+from handsight.recordings.columns import to_numpy
+from handsight.recordings.durable import one_line, partial, publish
+from handsight.recordings.features import Feature
+from handsight.recordings.frames import open_data_file
+from handsight.recordings.layout import shown
+
+_ROWS = 65_536
+"""Rows read at once: memory stays flat however long the recording."""
+
+
+def cache_root() -> Path:
+    """Return where caches are kept: `HANDSIGHT_CACHE`, or `~/.cache/handsight`."""
+    return Path(os.environ.get("HANDSIGHT_CACHE") or "~/.cache/handsight").expanduser()
+
+
+def cached_stream(
+    root: Path, files: list[tuple[str, int, int]], column: str, feature: Feature, key: str
+) -> npt.NDArray[Any]:
+    """Return a stream of all frames, `[N, *shape]`, memory-mapped from the cache, which is filled first where it is empty.
+
+    Args:
+        root: of the recording.
+        files: its data files: path below the root, first frame, frame after the last.
+        column: of the data files.
+        feature: what it holds.
+        key: of the recording's content.
+
+    Raises:
+        HandsightError: a data file is damaged, or the cache cannot be written.
+    """
+    if feature.dtype == "string":
+        return np.concatenate(list(_pieces(root, files, column, feature)))
+    path = cache_root() / key / "streams" / f"{quote(column, safe='')}.npy"
+    if not path.exists():
+        with one_line(cache_root(), f"caching stream {column!r}"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with filelock.FileLock(path.with_suffix(".lock")):
+                if not path.exists():
+                    _build(path, root, files, column, feature)
+    return np.load(path, mmap_mode="r")
+
+
+def _build(path: Path, root: Path, files: list[tuple[str, int, int]], column: str, feature: Feature) -> None:
+    shape = (files[-1][2], *feature.shape)
+    array = np.lib.format.open_memmap(partial(path), mode="w+", dtype=np.dtype(feature.dtype), shape=shape)
+    row = 0
+    for piece in _pieces(root, files, column, feature):
+        array[row : row + len(piece)] = piece
+        row += len(piece)
+    array.flush()
+    del array
+    publish(path)
+
+
+def _pieces(root: Path, files: list[tuple[str, int, int]], column: str, feature: Feature) -> Any:
+    for file in files:
+        where = f"{shown(root / file[0])}, column {column!r}"
+        with open_data_file(root, file) as opened:
+            if column not in opened.schema_arrow.names:
+                raise HandsightError(f"{where} is missing; meta/info.json declares it")
+            rows = 0
+            try:
+                for batch in opened.iter_batches(_ROWS, columns=[column]):
+                    rows += batch.num_rows
+                    yield to_numpy(batch.column(0), feature, where)
+            except (OSError, pa.ArrowException) as error:
+                raise HandsightError(f"{where} cannot be read ({str(error).splitlines()[0]})") from None
+            if rows != file[2] - file[1]:
+                raise HandsightError(
+                    f"{where} holds {rows} frames; meta/episodes counts {file[2] - file[1]} there"
+                )
