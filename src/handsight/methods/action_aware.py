@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-import torch
 from torch import Tensor
 
 from handsight.augmentation import Augmentation
@@ -49,7 +48,7 @@ class ActionAware(Method):
         image_size: int = 128,
         encoder_options: dict[str, Any] | None = None,
         init: Path | None = None,
-        augmentation: Augmentation = Augmentation(),  # noqa: B008 - frozen
+        augmentation: Augmentation = Augmentation(size=128),  # noqa: B008 - frozen
         pairing: Pairing = "uniform",
         gap: tuple[int, int] | None = None,
         stream: str = "action",
@@ -72,16 +71,19 @@ class ActionAware(Method):
         self.shuffle_actions = shuffle_actions
         self.temperature = temperature
         self.projector = Projector(self.encoder.embedding_size, projector_hidden, projector_size)
-        self.pair_head = PairHead(self.encoder.embedding_size, combine=combine)
+        self.pair_head = PairHead(self.encoder.embedding_size, projector_size, combine)
+        self.embedding_size = projector_size
 
     def prepare(self, sampler: Sampler) -> None:
         """Learn the action's size and scale from the training pairs."""
-        mean, deviation, kind = sampler.between_statistics("pair", self.stream)
+        actions, kind = sampler.between_samples("pair", self.stream), sampler.kinds["pair", self.stream]
         if kind in BOUNDED:
-            # Sines, cosines and quaternions are on one scale already, and RT4K's [sin, cos] is used as it is.
-            mean, deviation = torch.zeros_like(mean), torch.ones_like(deviation)
-        self.action_normalisation = ActionNormalisation(mean, deviation)
-        self.action_head = ActionHead(self.action_normalisation.size)
+            # Sines, cosines and quaternions are on one scale already; RT4K's [sin, cos] is used as it is.
+            self.action_normalisation = ActionNormalisation.identity(actions.shape[1])
+        else:
+            names = sampler.clips.feature(self.stream).names if kind != "stack" else None
+            self.action_normalisation = ActionNormalisation.of(actions, names)
+        self.action_head = ActionHead(self.action_normalisation.size, out=self.embedding_size)
 
     def losses(self, batches: Mapping[str, Batch]) -> Iterator[dict[str, Tensor]]:
         """Yield `contrast` and `action`."""

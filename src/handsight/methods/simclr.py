@@ -39,7 +39,7 @@ class SimCLR(Method):
         image_size: int = 128,
         encoder_options: dict[str, Any] | None = None,
         init: Path | None = None,
-        augmentation: Augmentation = Augmentation(),  # noqa: B008 - frozen
+        augmentation: Augmentation = Augmentation(size=128),  # noqa: B008 - frozen
         temperature: float = 0.1,
         projector_hidden: int = 256,
         projector_size: int = 128,
@@ -84,7 +84,7 @@ class SimCLRTT(Method):
         image_size: int = 128,
         encoder_options: dict[str, Any] | None = None,
         init: Path | None = None,
-        augmentation: Augmentation = Augmentation(),  # noqa: B008 - frozen
+        augmentation: Augmentation = Augmentation(size=128),  # noqa: B008 - frozen
         pairing: Pairing = "uniform",
         gap: tuple[int, int] | None = None,
         temperature: float = 0.1,

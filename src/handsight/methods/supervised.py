@@ -7,11 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from handsight.augmentation import Augmentation
 from handsight.encoders import Encoder
 from handsight.methods.method import Method, build_encoder
+from handsight.objectives import LinearClassifier, classification_loss
 from handsight.recordings import Batch, Needs, Sampler
 
 
@@ -36,7 +37,7 @@ class Supervised(Method):
         image_size: int = 128,
         encoder_options: dict[str, Any] | None = None,
         init: Path | None = None,
-        augmentation: Augmentation = Augmentation(),  # noqa: B008 - frozen
+        augmentation: Augmentation = Augmentation(size=128),  # noqa: B008 - frozen
         label: str = "category",
     ) -> None:
         super().__init__()
@@ -47,11 +48,11 @@ class Supervised(Method):
 
     def prepare(self, sampler: Sampler) -> None:
         """Give the classifier as many outputs as the training episodes have labels."""
-        self.classifier = nn.Linear(self.encoder.embedding_size, len(sampler.vocabulary[self.label]))
+        self.classifier = LinearClassifier(self.encoder.embedding_size, len(sampler.vocabulary[self.label]))
 
     def losses(self, batches: Mapping[str, Batch]) -> Iterator[dict[str, Tensor]]:
         """Yield `cross_entropy`."""
         batch = batches["image"]
         views = batch["views"]
         scores = self.classifier(self.encoder(views.flatten(0, 1)))
-        yield {"cross_entropy": nn.functional.cross_entropy(scores.float(), batch[self.label].repeat_interleave(views.shape[1]))}
+        yield {"cross_entropy": classification_loss(scores, batch[self.label].repeat_interleave(views.shape[1]))}

@@ -82,11 +82,10 @@ class Sampler:
         mine = slice(rank * share, (rank + 1) * share)
         return self._gather(self.needs[need], need, clip[mine], frames[mine])
 
-    def between_statistics(self, need: str, stream: str, samples: int = 8192) -> tuple[Tensor, Tensor, Between]:
-        """Return mean and standard deviation, float32 `[A]` each, of what lies between the frames of training samples, and its kind."""
-        _, frames = self._draw_from(need, self._generator(need, "statistics", 0), None, samples)
-        values = self._between(need, stream, frames)
-        return torch.from_numpy(values.mean(axis=0)), torch.from_numpy(values.std(axis=0)), self.kinds[need, stream]
+    def between_samples(self, need: str, stream: str, count: int = 8192) -> Tensor:
+        """Return what lies between the frames of `count` training samples, float32 `[count, A]`, to normalise by."""
+        _, frames = self._draw_from(need, self._generator(need, "statistics", 0), None, count)
+        return torch.from_numpy(self._between(need, stream, frames))
 
     def _generator(self, need: str, purpose: str, number: int) -> np.random.Generator:
         words = [self.seed, zlib.crc32(need.encode()), zlib.crc32(purpose.encode()), number]

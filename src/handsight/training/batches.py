@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import zlib
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import torch
 
+from handsight.augmentation import Parameters, move_labels
 from handsight.methods import Method
 from handsight.recordings import Batch, Sampler
 
@@ -66,7 +68,11 @@ class Batches:
         count, height, width = frames.shape[0] * frames.shape[1] * needs.views, frames.shape[3], frames.shape[4]
         # Drawn for the whole global batch and then sliced, so that the number of processes changes nothing.
         parameters = self.method.augmentation.draw(generator_for(self.seed, f"augment {name}", step), count * parts, height, width)
-        mine = parameters.slice(part * count, (part + 1) * count).to(self.device)
+        mine = parameters.slice(part * count, (part + 1) * count)
+        if needs.between and mine.may_flip:
+            mine = _mirrored_together(mine, count // frames.shape[0])
+            moved |= self._mirrored_labels(name, moved, mine, count // frames.shape[0])
+        mine = mine.to(self.device)
         pictures = frames.flatten(0, 1)
         if needs.views > 1:
             pictures = pictures.repeat_interleave(needs.views, dim=0)
@@ -74,3 +80,20 @@ class Batches:
         moved["views"] = views.unflatten(0, (frames.shape[0], frames.shape[1] * needs.views))
         return moved
 
+
+    def _mirrored_labels(self, need: str, batch: Batch, parameters: Parameters, per_sample: int) -> Batch:
+        first = torch.arange(0, len(parameters), per_sample)
+        streams = {stream: batch[stream] for stream in self.method.needs[need].between}
+        features = {stream: self.sampler.clips.feature(stream) for stream in streams}
+        return move_labels(
+            streams,
+            {stream: feature.moves for stream, feature in features.items()},
+            parameters.select(first).to(self.device),
+            {stream: feature.names for stream, feature in features.items() if feature.names is not None},
+            {stream: self.sampler.kinds[need, stream] for stream in streams},
+        ).streams
+
+
+def _mirrored_together(parameters: Parameters, per_sample: int) -> Parameters:
+    """Mirror all pictures of a sample or none: what lies between a frame and a mirrored one means nothing."""
+    return replace(parameters, flip=parameters.flip[::per_sample].repeat_interleave(per_sample))

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import torch
 from lightning.fabric import Fabric
 
+from handsight.augmentation import check_moves
 from handsight.encoders import Encoder
 from handsight.errors import HandsightError
 from handsight.methods import METHODS, Method, Optimisation
@@ -134,12 +135,13 @@ def prepare(
         said = clips.feature(stream).between is not None or method.needs[need].between[stream] is not None
         assumed = "" if said else f" ('{stream}' is taken as absolute positions: say --between sum if it holds per-frame deltas)"
         log.info("between two frames: %s of '%s'%s", kind, stream, assumed)
+        check_moves({stream: clips.feature(stream).moves}, method.augmentation.flip_probability > 0, _entry_names(clips, stream))
     torch.manual_seed(training.seed)
     method.prepare(sampler)
     method.to(fabric.device)
     config = {
         "method": {"name": method.name, **method.arguments},
-        "data": {f"{r.root}": {"cameras": list(r.cameras), "fingerprint": r.fingerprint, "streams": dict(r.mapping)} for r in chosen},
+        "data": {str(recording.root): _identity(recording) for recording in chosen},
         "training": {**asdict(training), **asdict(settings), "steps": steps, "epochs": None},
         "made": made_with() | {"device": str(fabric.device), "processes": str(fabric.world_size)},
     }
@@ -200,7 +202,7 @@ def train(prepared: Prepared, out: Path, monitors: Sequence[Monitor] = (), progr
     ).go()
     if fabric.is_global_zero:
         encoder: Encoder = prepared.method.encoder
-        encoder.metadata["recipe"] = {key: prepared.config[key] for key in ("method", "training")}
+        encoder.recipe = {key: prepared.config[key] for key in ("method", "training")}
         encoder.save(run.encoder_folder)
     fabric.barrier()
     return out
@@ -238,6 +240,22 @@ def trainable_methods(recording: Recording) -> list[str]:
         for name, method in METHODS.items()
         if not any(needs.missing(recording.features, recording.facts) for needs in method.default_needs.values())
     ]
+
+
+def _identity(recording: Recording) -> dict[str, Any]:
+    """Return what has to be the same for a run to go on; files may have been copied meanwhile."""
+    streams = {name: recording.name_on_disk(name) for name, feature in recording.features.items() if not feature.is_camera}
+    return {
+        "cameras": list(recording.cameras),
+        "renamed": {name: on_disk for name, on_disk in streams.items() if name != on_disk},
+        "episodes": recording.num_episodes,
+        "frames": recording.num_frames,
+    }
+
+
+def _entry_names(clips: Clips, stream: str) -> dict[str, tuple[str, ...]]:
+    names = clips.feature(stream).names
+    return {} if names is None else {stream: names}
 
 
 def _fabric(training: Training) -> Fabric:

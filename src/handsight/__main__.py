@@ -1,0 +1,6 @@
+"""`python -m handsight`."""
+
+from handsight.cli import main
+
+if __name__ == "__main__":
+    main()

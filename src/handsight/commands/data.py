@@ -1,0 +1,129 @@
+"""`handsight collect`, `ingest`, `info` and `check`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from jsonargparse import ArgumentParser
+
+from handsight.commands.parsing import Runner, choose, from_function, plain
+from handsight.commands.progress import counting
+from handsight.errors import HandsightError
+from handsight.recordings import Recording, Summary
+from handsight.recordings import check as find_problems
+from handsight.recordings import convert as convert_v21
+from handsight.recordings import describe
+from handsight.sources import SOURCES
+from handsight.training import trainable_methods
+from handsight.worlds import WORLDS
+from handsight.worlds import collect as collect_episodes
+
+
+def collect(parser: ArgumentParser, arguments: Sequence[str]) -> Runner:
+    """Add the worlds, each with its own options."""
+    return choose(parser, "world", {name: _collect_one(world) for name, world in WORLDS.items()}, arguments)
+
+
+def _collect_one(world: Any) -> Callable[[ArgumentParser], Runner]:
+    def build(parser: ArgumentParser) -> Runner:
+        parser.description = (world.__doc__ or "").split("\n\n")[0]
+        options = parser.add_argument_group("place and size")
+        options.add_argument("--out", type=Path, required=True, help="folder of the recording; the same command again goes on with it")
+        options.add_argument("--count", type=int, default=1000, help="episodes in all")
+        options.add_argument("--seed", type=int, default=0, help="episode i is a function of the seed and i")
+        options.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes that act; the recording does not depend on it")
+        parser.add_class_arguments(world, as_group=True)
+
+        def run(namespace: Any) -> None:
+            values = plain(namespace, parser)
+            out, count, seed, workers = (values.pop(name) for name in ("out", "count", "seed", "workers"))
+            with counting("episodes") as progress:
+                collect_episodes(world(**values), out, count, seed, workers=workers, progress=progress)
+            print(f"{out}: {count} episodes. Next: handsight info {out}")
+
+        return run
+
+    return build
+
+
+def ingest(parser: ArgumentParser, arguments: Sequence[str]) -> Runner:
+    """Add the formats, each with its own options."""
+    known: dict[str, Callable[..., Any]] = {**SOURCES, "lerobot-v21": _lerobot_v21}
+    return choose(parser, "format", {name: _ingest_one(source) for name, source in known.items()}, arguments)
+
+
+def _ingest_one(source: Callable[..., Any]) -> Callable[[ArgumentParser], Runner]:
+    def build(parser: ArgumentParser) -> Runner:
+        parser.description = (source.__doc__ or "").split("\n\n")[0]
+        takes_progress = "progress" in source.__annotations__
+        parser.add_function_arguments(source, as_group=False, as_positional=True, skip={"progress"} if takes_progress else None)
+
+        def run(namespace: Any) -> None:
+            values = plain(namespace, parser)
+            with counting("ingesting") as progress:
+                source(**values, **({"progress": progress} if takes_progress else {}))
+            print(f"{values['out']}: done. Next: handsight info {values['out']}")
+
+        return run
+
+    return build
+
+
+def _lerobot_v21(source: Path, out: Path) -> None:
+    """Convert a LeRobotDataset v2.1 to v3.0; pictures are not encoded again.
+
+    Args:
+        source: folder of the v2.1 recording; it is left as it is.
+        out: folder of the new one.
+    """
+    convert_v21(source, out)
+
+
+def info(parser: ArgumentParser, arguments: Sequence[str]) -> Runner:
+    """Add the options of `info`."""
+    return from_function(parser, show_info)
+
+
+def show_info(path: str, images: list[str] | None = None, action: str | None = None) -> None:
+    """Say what a recording holds and which methods it can train.
+
+    Args:
+        path: folder, or user/name on the Hugging Face Hub.
+        images: cameras to use; default: all.
+        action: name of the stream that is the action; default: action.
+    """
+    recording = Recording(path, images=images, action=action)
+    print(_written(describe(recording)))
+    print("can train".ljust(10) + (", ".join(trainable_methods(recording)) or "nothing yet: it has no camera"))
+    if "action" not in recording.features:
+        floats = [name for name, feature in recording.features.items() if feature.dtype.startswith("float")]
+        if floats:
+            print(f"{'':<10}with --action {' or --action '.join(floats)}: action-aware too")
+
+
+def _written(summary: Summary) -> str:
+    rows = [(key, value) for key, value in summary.lines()]
+    return "\n".join(f"{key:<10}{value}" for key, value in rows)
+
+
+def check(parser: ArgumentParser, arguments: Sequence[str]) -> Runner:
+    """Add the options of `check`."""
+    return from_function(parser, show_check)
+
+
+def show_check(path: Path) -> None:
+    """Say whether a recording is whole, or what is wrong and what to do; exits with 2 where there is an error.
+
+    Args:
+        path: folder of the recording.
+    """
+    problems = find_problems(path)
+    for problem in problems:
+        print(f"{problem.severity}: {problem.where}: {problem.what}. {problem.remedy}")
+    errors = sum(problem.severity == "error" for problem in problems)
+    if errors:
+        raise HandsightError(f"{path} has {errors} error{'s' if errors > 1 else ''}; see above what to do")
+    print(f"{path} is whole" + (f" ({len(problems)} warnings)" if problems else ""))

@@ -1,0 +1,55 @@
+"""`handsight export`, `report` and `demo`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from jsonargparse import ArgumentParser
+
+from handsight.commands.parsing import Runner, existing, from_function
+
+
+def export(parser: ArgumentParser, arguments: Sequence[str]) -> Runner:
+    """Add the options of `export`."""
+    return from_function(parser, export_run)
+
+
+def export_run(run: Path, to: Literal["timm", "safetensors"] = "timm", out: Path | None = None) -> None:
+    """Hand an encoder over to another library.
+
+    Args:
+        run: folder of a run or of an encoder.
+        to: `timm`: a file that `timm.create_model(name, checkpoint_path=FILE)` loads; `safetensors`: the weights and a JSON.
+        out: folder to write to; default: RUN/export-TO.
+    """
+    from handsight.export import export as write
+
+    folder = out or existing(run, "run") / f"export-{to}"
+    print(write(run, to, folder))
+
+
+def report(parser: ArgumentParser, arguments: Sequence[str]) -> Runner:
+    """Add the options of `report`."""
+    return from_function(parser, report_run)
+
+
+def report_run(run: Path, out: Path | None = None) -> None:
+    """Write one self-contained HTML page of a run.
+
+    Args:
+        run: folder of a run.
+        out: file to write; default: RUN/report/index.html.
+    """
+    from handsight.report import run_report, write
+
+    page = out or run / "report" / "index.html"
+    print(write(run_report(existing(run, "run")), page))
+
+
+def demo(parser: ArgumentParser, arguments: Sequence[str]) -> Runner:
+    """Add the options of `demo`."""
+    from handsight.commands.demonstration import show_demo
+
+    return from_function(parser, show_demo, positional=False)

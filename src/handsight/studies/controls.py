@@ -1,0 +1,74 @@
+"""The controls of a run: the same training without its signal, and with its signal shuffled."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from handsight.augmentation import Augmentation
+from handsight.errors import HandsightError
+from handsight.methods import METHODS, Method
+from handsight.recordings import Recording
+from handsight.training import Progress, Training, prepare, read_config, train
+
+CONTROLS: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
+    "action-aware": {"visual-only": ("simclr-tt", {}), "shuffled": ("action-aware", {"shuffle_actions": True})},
+    "simclr-tt": {"no time": ("simclr", {})},
+}
+"""Method → control's row → (method that trains it, arguments that differ)."""
+
+
+def train_controls(
+    run: Path,
+    recordings: Sequence[Recording],
+    progress: Callable[[str], Progress | None] = lambda name: None,
+) -> dict[str, Path]:
+    """Train a run's controls at its own settings and budget, under `RUN/controls/`; finished ones are kept.
+
+    Every one makes as many encoder forwards as the run: two views of each sample.
+
+    Args:
+        run: a finished run.
+        recordings: what it was trained on.
+        progress: gives a control's progress callback.
+
+    Returns:
+        Control's row → its run's folder.
+
+    Raises:
+        HandsightError: where the folder is no run, or its method is unknown.
+    """
+    config = read_config(run)
+    arguments = dict(config.get("method", {}))
+    name = arguments.pop("name", None)
+    if name not in METHODS:
+        raise HandsightError(f"{run} was trained by '{name}', which is not a method here ({', '.join(METHODS)})")
+    # `epochs` is how `steps` was found.
+    training = Training(**{key: value for key, value in config["training"].items() if key != "epochs"})
+    folders = {}
+    for row, (method_name, changes) in CONTROLS.get(name, {}).items():
+        folder = run / "controls" / row.replace(" ", "-")
+        folders[row] = folder
+        if (folder / "encoder").exists():
+            continue
+        torch.manual_seed(training.seed)
+        method = build_method(method_name, {**arguments, **changes})
+        train(prepare(method, recordings, training), folder, progress=progress(row))
+    return folders
+
+
+def build_method(name: str, arguments: dict[str, Any]) -> Method:
+    """Return a method from a run's configuration; arguments that it does not have are left out."""
+    known = inspect.signature(METHODS[name]).parameters
+    kept = {key: value for key, value in arguments.items() if key in known}
+    if isinstance(kept.get("augmentation"), dict):
+        kept["augmentation"] = Augmentation(**{k: tuple(v) if isinstance(v, list) else v for k, v in kept["augmentation"].items()})
+    if kept.get("gap") is not None:
+        kept["gap"] = tuple(kept["gap"])
+    if kept.get("init") is not None:
+        kept["init"] = Path(kept["init"])
+    return METHODS[name](**kept)
