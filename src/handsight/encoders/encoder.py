@@ -184,7 +184,7 @@ def load_encoder(path: str | Path, device: str | torch.device | None = None) -> 
         raise HandsightError(
             f"{path} describes no encoder that can be built ({error}); save it again"
         ) from error
-    load_checked(encoder.trunk, state, str(path))
+    load_checked(encoder.trunk, state, str(path), "save the encoder again")
     encoder.recipe = metadata.get("recipe", {})
     encoder.scores = metadata.get("scores", {})
     return encoder.eval().to(device)

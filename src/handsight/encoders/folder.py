@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
@@ -41,8 +42,7 @@ def write_folder(folder: str | Path, metadata: Mapping[str, Any], state: Mapping
         raise HandsightError(
             f"the encoder's recipe or scores cannot be written as JSON ({error}); keep to plain finite values"
         ) from error
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
-    content = save(tensors, metadata={"format": "pt", "handsight": _configuration(metadata)})
+    content = weights_file(state, handsight=_configuration(metadata))
     try:
         folder.mkdir(parents=True, exist_ok=True)
         replace_file(folder / WEIGHTS, content)
@@ -51,6 +51,16 @@ def write_folder(folder: str | Path, metadata: Mapping[str, Any], state: Mapping
         raise HandsightError(
             f"the encoder cannot be saved in {folder}: {error.strerror}; choose a folder that can be written"
         ) from error
+
+
+def weights_file(state: Mapping[str, Tensor], **header: str) -> bytes:
+    """Return a state dict as the content of a safetensors file, with entries for its header."""
+    # Cloned, since safetensors refuses tensors that share memory or are not laid out row by row.
+    tensors = {
+        name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
+        for name, tensor in state.items()
+    }
+    return save(tensors, metadata={"format": "pt", **header})
 
 
 def read_folder(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:

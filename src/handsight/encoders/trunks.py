@@ -34,39 +34,43 @@ def build_trunk(name: str, image_size: int, options: Mapping[str, Any]) -> nn.Mo
         options: further arguments of `timm.create_model`, or of torchvision's builder.
 
     Raises:
-        HandsightError: for a name nobody knows (with the closest ones), or options the network does not take.
+        HandsightError: for a name nobody knows (with the closest ones), or options it does not take.
     """
     decided = sorted(SET_BY_ENCODER & set(options))
     if decided:
         raise HandsightError(
-            f"the encoder sets {', '.join(decided)} itself; leave it out of options (weights=FILE gives weights)"
+            f"the encoder sets {', '.join(decided)} itself; leave it out of options (weights are given apart)"
         )
     if options.get("in_chans", 3) != 3:
         raise HandsightError(
             f"in_chans is {options['in_chans']}; an encoder takes RGB images: leave it out of options"
         )
-    arguments = {key: tuple(value) if isinstance(value, list) else value for key, value in options.items()}
     resnets = [TORCHVISION + each for each in _torchvision_resnets()]
     if name not in resnets and not timm.is_model(name):
-        raise HandsightError(
-            f"there is no network called {name!r}; {_closest(name, [*timm.list_models(), *resnets])}"
-        )
+        close = _closest(name, [*timm.list_models(), *resnets])
+        raise HandsightError(f"there is no network called {name!r}; {close}")
     try:
         if name in resnets:
             builder = torchvision.models.get_model_builder(name.removeprefix(TORCHVISION))
-            trunk: nn.Module = builder(weights=None, **arguments)
+            trunk: nn.Module = builder(weights=None, **arguments(name, image_size, options))
             trunk.fc = nn.Identity()
             return trunk
-        configuration = timm.models.get_pretrained_cfg(name)
-        if configuration is not None and configuration.fixed_input_size:
-            arguments.setdefault("img_size", image_size)
-        built: nn.Module = timm.create_model(name, pretrained=False, num_classes=0, **arguments)
+        built: nn.Module = timm.create_model(name, num_classes=0, **arguments(name, image_size, options))
         return built
     except (TypeError, ValueError, RuntimeError, AssertionError, KeyError, AttributeError) as error:
         raise HandsightError(
             f"{name} cannot be built at {image_size} px with options {dict(options)}: {_one_line(error)}; "
             "change image_size or options"
         ) from error
+
+
+def arguments(name: str, image_size: int, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a network is built with: its options, and the image size where its weights depend on it."""
+    given = {key: tuple(value) if isinstance(value, list) else value for key, value in options.items()}
+    configuration = timm.models.get_pretrained_cfg(name) if timm.is_model(name) else None
+    if configuration is not None and configuration.fixed_input_size:
+        given.setdefault("img_size", image_size)
+    return given
 
 
 def measure_trunk(trunk: nn.Module, name: str, image_size: int) -> int:

@@ -45,11 +45,25 @@ def load_weights(trunk: nn.Module, path: str | Path) -> None:
         HandsightError: where it cannot be read, or holds the weights of another network.
     """
     path = Path(path)
-    load_checked(trunk, read_folder(path)[1] if path.is_dir() else _read_file(path), str(path))
+    if path.is_dir():
+        metadata, state = read_folder(path)
+        load_checked(
+            trunk, state, str(path), f"give name={metadata['name']} and options={metadata['options']}"
+        )
+    else:
+        load_checked(
+            trunk, _read_file(path), str(path), "give the name and options that they were trained with"
+        )
 
 
-def load_checked(trunk: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
+def load_checked(trunk: nn.Module, state: Mapping[str, Tensor], source: str, advice: str) -> None:
     """Load a state dict that must fit the trunk entirely, its classifier aside.
+
+    Args:
+        trunk: as `build_trunk` gives it.
+        state: tensors by name.
+        source: where they come from, for the message.
+        advice: what to do where they do not fit, for the message.
 
     Raises:
         HandsightError: naming the first few tensors that do not fit.
@@ -65,10 +79,7 @@ def load_checked(trunk: nn.Module, state: Mapping[str, Tensor], source: str) -> 
         if converted and not _mismatch(trunk, converted):
             state, mismatch = converted, ""
     if mismatch:
-        raise HandsightError(
-            f"the weights in {source} are not of this network: {mismatch}; "
-            "give the name and options that they were trained with"
-        )
+        raise HandsightError(f"the weights in {source} are not of this network: {mismatch}; {advice}")
     trunk.load_state_dict({name: state[name] for name in trunk.state_dict() if name in state}, strict=False)
 
 
