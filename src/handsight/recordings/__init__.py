@@ -2,10 +2,17 @@
 
 from handsight.recordings.cache import FrameCache as FrameCache
 from handsight.recordings.clips import Clips as Clips
-from handsight.recordings.features import Feature as Feature
+from handsight.recordings.features import Between as Between
+from handsight.recordings.features import BOOKKEEPING as BOOKKEEPING
 from handsight.recordings.features import camera as camera
+from handsight.recordings.features import Feature as Feature
+from handsight.recordings.features import Moves as Moves
+from handsight.recordings.needs import BOUNDED as BOUNDED
 from handsight.recordings.needs import Needs as Needs
+from handsight.recordings.needs import Pairing as Pairing
+from handsight.recordings.needs import resolve_between as resolve_between
 from handsight.recordings.recording import Recording as Recording
+from handsight.recordings.sampler import Batch as Batch
 from handsight.recordings.sampler import Sampler as Sampler
 from handsight.recordings.splits import split_by_episode as split_by_episode
 from handsight.recordings.writer import Writer as Writer
