@@ -2,11 +2,11 @@
 
 from handsight.recordings.cache import FrameCache as FrameCache
 from handsight.recordings.clips import Clips as Clips
-from handsight.recordings.features import Between as Between
 from handsight.recordings.features import BOOKKEEPING as BOOKKEEPING
-from handsight.recordings.features import camera as camera
+from handsight.recordings.features import Between as Between
 from handsight.recordings.features import Feature as Feature
 from handsight.recordings.features import Moves as Moves
+from handsight.recordings.features import camera as camera
 from handsight.recordings.needs import BOUNDED as BOUNDED
 from handsight.recordings.needs import Needs as Needs
 from handsight.recordings.needs import Pairing as Pairing

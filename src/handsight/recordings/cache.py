@@ -26,8 +26,9 @@ from handsight.recordings.streams import cache_root
 class FrameCache:
     """Frames `[N, h, w, 3]`, uint8 RGB, short side = `size`, aspect kept.
 
-    On disk it is one file of frames that is only ever appended to: after a kill, building goes on at the last whole frame. Frames beyond
-    `max_bytes`, and all frames before `build`, are decoded on demand and come out the same, bit for bit.
+    On disk it is one file of frames that is only ever appended to: after a kill, building goes on at the last
+    whole frame. Frames beyond `max_bytes`, and all frames before `build`, are decoded on demand and come out
+    the same, bit for bit.
 
     Args:
         recording: whose frames.
@@ -44,7 +45,9 @@ class FrameCache:
             has = ", ".join(recording.cameras) or "none"
             raise HandsightError(f"{shown(recording.root)} has no camera {camera!r} in use (it has: {has})")
         if size < 1:
-            raise HandsightError(f"the cache's frames have a short side of {size}; it must be at least 1 pixel")
+            raise HandsightError(
+                f"the cache's frames have a short side of {size}; it must be at least 1 pixel"
+            )
         self.recording = recording
         self.camera = camera
         self.size = size
@@ -52,7 +55,8 @@ class FrameCache:
         short = min(height, width)
         if size > short:
             warnings.warn(
-                f"{shown(recording.root)}: frames of {camera!r} are {height} × {width} and are enlarged to a short "
+                f"{shown(recording.root)}: frames of {camera!r} are {height} × {width} and are enlarged to a "
+                "short "
                 f"side of {size}; nothing is gained by more than {short}",
                 stacklevel=2,
             )
@@ -75,7 +79,7 @@ class FrameCache:
         return self.recording.num_frames * self._frame_bytes
 
     def build(self, progress: Callable[[int, int], None] | None = None) -> None:
-        """Decode what is not in the cache yet. Several processes may call this at once; one works, the others wait.
+        """Decode what is not in the cache yet; of several processes that do, one works and the others wait.
 
         Args:
             progress: called with the number of frames done and to do.
@@ -97,9 +101,16 @@ class FrameCache:
             HandsightError: a number is out of range, or a frame cannot be decoded.
         """
         wanted = np.asarray(indices, dtype=np.int64).reshape(-1)
-        if len(wanted) and not (0 <= wanted.min() and wanted.max() < self.recording.num_frames):
-            raise HandsightError(f"frames {wanted.min()} to {wanted.max()} were asked for; there are {self.recording.num_frames}")
-        if self._frames is None and self.num_cached and self._bytes_there() >= self.num_cached * self._frame_bytes:
+        if len(wanted) and not (wanted.min() >= 0 and wanted.max() < self.recording.num_frames):
+            raise HandsightError(
+                f"frames {wanted.min()} to {wanted.max()} were asked for; there are "
+                f"{self.recording.num_frames}"
+            )
+        if (
+            self._frames is None
+            and self.num_cached
+            and self._bytes_there() >= self.num_cached * self._frame_bytes
+        ):
             self._map()
         cached = self._frames if self._frames is not None else np.empty((0, *self.shape[1:]), np.uint8)
         inside = wanted < len(cached)
@@ -146,8 +157,10 @@ class FrameCache:
 
     def _too_full(self, needed: int, free: int) -> HandsightError:
         return HandsightError(
-            f"{shown(cache_root())}: caching {self.camera!r} at {self.size} pixels needs {needed / 1e6:.1f} MB and "
-            f"{free / 1e6:.1f} MB are free; free some, bound the cache, or set HANDSIGHT_CACHE to another disk"
+            f"{shown(cache_root())}: caching {self.camera!r} at {self.size} pixels needs {needed / 1e6:.1f} "
+            "MB and "
+            f"{free / 1e6:.1f} MB are free; free some, bound the cache, or set HANDSIGHT_CACHE to another "
+            "disk"
         )
 
     def _resize(self, frames: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from handsight.errors import HandsightError
-from handsight.recordings.features import BOOKKEEPING, Feature
+from handsight.recordings.features import BOOKKEEPING_FEATURES, Feature
 
 NUMBERS = (
     "float16",
@@ -49,14 +49,12 @@ def arrow_type(feature: Feature) -> pa.DataType:
 
 def data_schema(features: Mapping[str, Feature]) -> pa.Schema:
     """Return the schema of data files: every stream that is not a video, then LeRobot's bookkeeping."""
-    fields = [pa.field(name, arrow_type(f)) for name, f in features.items() if f.dtype != "video"]
-    fields += [pa.field(name, pa.float32() if name == "timestamp" else pa.int64()) for name in BOOKKEEPING]
-    described = {
-        name: _huggingface(feature) for name, feature in features.items() if feature.dtype != "video"
-    }
-    for name in BOOKKEEPING:
-        described[name] = {"dtype": "float32" if name == "timestamp" else "int64", "_type": "Value"}
-    return pa.schema(fields, metadata={"huggingface": json.dumps({"info": {"features": described}})})
+    columns = {name: f for name, f in features.items() if f.dtype != "video"} | dict(BOOKKEEPING_FEATURES)
+    described = {name: _huggingface(feature) for name, feature in columns.items()}
+    return pa.schema(
+        [pa.field(name, arrow_type(feature)) for name, feature in columns.items()],
+        metadata={"huggingface": json.dumps({"info": {"features": described}})},
+    )
 
 
 def _huggingface(feature: Feature) -> dict[str, Any]:
@@ -125,7 +123,9 @@ def to_numpy(column: pa.Array | pa.ChunkedArray, feature: Feature, where: str) -
     if feature.dtype == "string":
         return np.array(array.to_pylist(), dtype=np.str_).reshape(rows)
     try:
-        values = array.to_numpy(zero_copy_only=False).astype(np.dtype(feature.dtype), copy=False)
+        values: npt.NDArray[Any] = array.to_numpy(zero_copy_only=False).astype(
+            np.dtype(feature.dtype), copy=False
+        )
     except (TypeError, ValueError, pa.ArrowException):
         raise HandsightError(f"{where} holds {array.type}; meta/info.json says {feature.dtype}") from None
     return values.reshape(rows, *feature.shape)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -48,12 +48,12 @@ class Episode:
         self._images: dict[str, list[bytes]] = {n: [] for n, f in features.items() if f.dtype == "image"}
         self._figures = {name: PictureFigures() for name, feature in features.items() if feature.is_camera}
         self._encoders: dict[str, EpisodeVideo] = {}
-        self._new_encoder = lambda name: EpisodeVideo(
+        self._new_encoder: Callable[[str], EpisodeVideo] = lambda name: EpisodeVideo(
             videos[name], features[name].shape, fps, codec, codec_options
         )
 
     def extend(self, frames: Mapping[str, Any]) -> None:
-        """Add n frames: for each stream an array `[n, *shape]`. Either all of them are added or, on an error, none.
+        """Add n frames: for each stream an array `[n, *shape]`. On an error of the caller's none is added.
 
         Raises:
             HandsightError: a stream is missing, unknown, of another shape or dtype, or not finite.
@@ -61,10 +61,8 @@ class Episode:
         missing = [name for name in self._features if name not in frames]
         unknown = [name for name in frames if name not in self._features]
         if missing or unknown:
-            raise HandsightError(
-                f"frame {self.length} {'lacks' if missing else 'has an undeclared'} {', '.join(missing or unknown)}; "
-                f"expected {', '.join(self._features)}"
-            )
+            came = f"lacks {', '.join(missing)}" if missing else f"has an undeclared {', '.join(unknown)}"
+            raise HandsightError(f"frame {self.length} {came}; expected {', '.join(self._features)}")
         checked = {n: conform(n, feature, frames[n], self.length) for n, feature in self._features.items()}
         lengths = {name: len(values) for name, values in checked.items()}
         count = next(iter(lengths.values()))

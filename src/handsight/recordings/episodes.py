@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,8 @@ class Episodes:
     """Where the episodes of a recording lie.
 
     Args:
-        starts: global number of each episode's first frame, and at the end the number of frames; int64 `[E + 1]`.
+        starts: global number of each episode's first frame, and at the end the number of frames; int64 `[E +
+            1]`.
         data: chunk and file of each episode's data; int64 `[E, 2]`.
         videos: the same for each video camera.
         from_s: where in its video each episode begins, by camera, in s; float64 `[E]`.
@@ -65,7 +67,7 @@ class Episodes:
         """Return the episodes of each data file: first, and the one after the last."""
         changes = 1 + np.flatnonzero((self.data[1:] != self.data[:-1]).any(axis=1))
         edges = [0, *changes.tolist(), len(self.data)]
-        return list(zip(edges[:-1], edges[1:], strict=True))
+        return list(itertools.pairwise(edges))
 
 
 def read_episodes(root: Path, info: Mapping[str, Any], video_cameras: list[str]) -> Episodes:
@@ -89,7 +91,8 @@ def read_episodes(root: Path, info: Mapping[str, Any], video_cameras: list[str])
         starts = np.concatenate([[0], np.cumsum(lengths)])
         if (lengths < 1).any() or starts[-1] != int(info["total_frames"]):
             raise HandsightError(
-                f"{where}: lengths from {lengths.min()} add up to {starts[-1]} frames; meta/info.json counts {info['total_frames']}"
+                f"{where}: lengths from {lengths.min()} add up to {starts[-1]} frames; meta/info.json counts "
+                f"{info['total_frames']}"
             )
         return Episodes(
             starts=starts,
@@ -123,7 +126,8 @@ def _read_tables(root: Path, count: int) -> pa.Table:
                 tables.append(file.read(columns=names))
         except (OSError, pa.ArrowException) as error:
             raise HandsightError(
-                f"{shown(path)} cannot be read ({(str(error).splitlines() or [''])[0]}); restore it from a copy"
+                f"{shown(path)} cannot be read ({(str(error).splitlines() or [''])[0]}); restore it from a "
+                "copy"
             ) from None
         rows += tables[-1].num_rows
     if not tables:

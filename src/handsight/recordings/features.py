@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Literal, get_args
 
 from handsight.errors import HandsightError
@@ -71,3 +72,9 @@ class Feature:
 def camera(height: int, width: int, video: bool = False) -> Feature:
     """Return the feature of a camera of `height` × `width` pixels."""
     return Feature("video" if video else "image", (height, width, 3), ("height", "width", "channels"))
+
+
+BOOKKEEPING_FEATURES: Mapping[str, Feature] = MappingProxyType(
+    {name: Feature("float32" if name == "timestamp" else "int64", (1,)) for name in BOOKKEEPING}
+)
+"""What the bookkeeping columns hold."""

@@ -58,8 +58,8 @@ class VideoFrames:
     def read(self, indices: npt.NDArray[np.int64]) -> Iterator[npt.NDArray[np.uint8]]:
         """Yield the RGB frame `[H, W, 3]` of each global frame number; numbers ascend.
 
-        A frame counts as found within less than half a frame's time: nothing else can be nearer, and LeRobot's own 1e-4 s
-        would refuse the recordings whose from_timestamp has drifted.
+        A frame counts as found within less than half a frame's time: nothing else can be nearer, and
+        LeRobot's own 1e-4 s would refuse the recordings whose from_timestamp has drifted.
         """
         episode = np.searchsorted(self._episodes.starts, indices, side="right") - 1
         for e in np.unique(episode):
@@ -117,7 +117,8 @@ class ImageFrames:
                 value = self._column[index - first - int(starts[group])].as_py()
             except (OSError, IndexError, pa.ArrowException) as error:
                 raise HandsightError(
-                    f"{shown(self._root / place)}, frame {index} cannot be read ({(str(error).splitlines() or [''])[0]})"
+                    f"{shown(self._root / place)}, frame {index} cannot be read "
+                    f"({(str(error).splitlines() or [''])[0]})"
                 ) from None
             yield self._decode(value, place, index)
 

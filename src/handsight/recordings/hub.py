@@ -12,7 +12,7 @@ _REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
 def folder_of(path: str | Path, revision: str | None = None) -> Path:
-    """Return the local folder of a recording, fetched from the Hub where `path` is no folder but looks like `user/name`.
+    """Return the local folder of a recording; `user/name` that is no folder is fetched from the Hub.
 
     Args:
         path: a folder, or the name of a data set on the Hub.

@@ -1,7 +1,7 @@
 """The journal: episodes that are saved and not yet sealed into shards.
 
-One Arrow IPC stream, one record batch an episode; each batch's metadata carries the episode's task, facts and checksum.
-It is only ever appended to, and what a kill tore off at its end is dropped when it is read.
+One Arrow IPC stream, one record batch an episode; each batch's metadata carries the episode's task, facts and
+checksum. It is only ever appended to, and what a kill tore off at its end is dropped when it is read.
 """
 
 from __future__ import annotations

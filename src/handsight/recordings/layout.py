@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from handsight.errors import HandsightError
-from handsight.recordings.features import BOOKKEEPING, Feature
+from handsight.recordings.features import BOOKKEEPING_FEATURES, Feature
 
 VERSION = "v3.0"
 INFO = "meta/info.json"
@@ -74,12 +74,7 @@ def new_info(
     described: dict[str, Any] = {
         name: _feature_info(feature, fps, codec) for name, feature in features.items()
     }
-    for name in BOOKKEEPING:
-        described[name] = {
-            "dtype": "float32" if name == "timestamp" else "int64",
-            "shape": [1],
-            "names": None,
-        }
+    described |= {name: _feature_info(feature, fps, codec) for name, feature in BOOKKEEPING_FEATURES.items()}
     streams = {
         name: {"moves": feature.moves, "between": feature.between, "unit": feature.unit}
         for name, feature in features.items()
@@ -126,7 +121,8 @@ def read_info(root: Path) -> dict[str, Any]:
     """Read and check `meta/info.json`.
 
     Raises:
-        HandsightError: the file is missing, is not JSON, is of another version or lacks keys that reading needs.
+        HandsightError: the file is missing, is not JSON, is of another version or lacks keys that reading
+            needs.
     """
     path = root / INFO
     try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-import logging
 import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,17 +15,15 @@ import numpy as np
 import numpy.typing as npt
 
 from handsight.errors import HandsightError
-from handsight.recordings import journal
 from handsight.recordings.episodes import Episodes, read_episodes
-from handsight.recordings.features import BOOKKEEPING, Feature
+from handsight.recordings.features import BOOKKEEPING_FEATURES, Feature
 from handsight.recordings.frames import FrameReader, ImageFrames, VideoFrames
 from handsight.recordings.hub import folder_of
-from handsight.recordings.layout import INFO, JOURNAL, read_info, shown
+from handsight.recordings.layout import INFO, read_info, shown
+from handsight.recordings.recovery import recover_if_killed
 from handsight.recordings.splits import SPLITS, split_by_episode
 from handsight.recordings.streams import cached_stream
-from handsight.recordings.writer import recover
 
-_log = logging.getLogger(__name__)
 _SCAN = 64
 """Frames that `scan` gives at once."""
 
@@ -34,7 +31,8 @@ _SCAN = 64
 class Recording:
     """A recording that can be read.
 
-    What a killed writer left in the journal is sealed first, unless a writer is still at work, whose unsealed episodes are then left out.
+    What a killed writer left in the journal is sealed first, unless a writer is still at work, whose unsealed
+    episodes are then left out.
 
     Args:
         path: a folder, or `user/name` on the Hugging Face Hub.
@@ -56,7 +54,8 @@ class Recording:
         tasks: of each episode, in words.
 
     Raises:
-        HandsightError: the folder is no recording, is damaged, has no episodes, or lacks a stream that is asked for.
+        HandsightError: the folder is no recording, is damaged, has no episodes, or lacks a stream that is
+            asked for.
     """
 
     def __init__(
@@ -69,7 +68,7 @@ class Recording:
         revision: str | None = None,
     ) -> None:
         self.root = folder_of(path, revision)
-        _recover_if_killed(self.root)
+        recover_if_killed(self.root)
         self.info: dict[str, Any] = read_info(self.root)
         self.fps = float(self.info["fps"])
         on_disk, self.unsupported = _read_features(self.root, self.info)
@@ -105,7 +104,10 @@ class Recording:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Key of the content: changes when `info.json`, or the size or time of a file that it counts, changes."""
+        """Key of the content: changes when `info.json`, or the size or time of a file that it counts.
+
+        Changes.
+        """
         digest = hashlib.blake2b((self.root / INFO).read_bytes(), digest_size=16)
         for folder in ("meta/episodes", "data", "videos"):
             for path in sorted((self.root / folder).rglob("*.*")):
@@ -115,13 +117,13 @@ class Recording:
         return digest.hexdigest()
 
     def stream(self, name: str) -> npt.NDArray[Any]:
-        """Return a stream of all frames, `[N, *shape]`, read-only and memory-mapped (strings: `[N]`, in memory).
+        """Return a stream of all frames, `[N, *shape]`, read-only, memory-mapped; strings `[N]`, in memory.
 
         Raises:
             HandsightError: there is no such stream, it is a camera, or a data file is damaged.
         """
-        if name in BOOKKEEPING:
-            feature = Feature("float32" if name == "timestamp" else "int64", (1,))
+        if name in BOOKKEEPING_FEATURES:
+            feature = BOOKKEEPING_FEATURES[name]
         elif name in self.features:
             feature = self.features[name]
         else:
@@ -142,7 +144,7 @@ class Recording:
             HandsightError: a number is out of range, or a file is damaged.
         """
         wanted = np.asarray(indices, dtype=np.int64).reshape(-1)
-        if len(wanted) and not (0 <= wanted.min() and wanted.max() < self.num_frames):
+        if len(wanted) and not (wanted.min() >= 0 and wanted.max() < self.num_frames):
             raise HandsightError(
                 f"frame {wanted.min() if wanted.min() < 0 else wanted.max()} was asked for; "
                 f"{shown(self.root)} has frames 0 to {self.num_frames - 1}"
@@ -167,7 +169,7 @@ class Recording:
             yield first, frames
 
     def splits(self) -> npt.NDArray[np.str_]:
-        """Return each episode's part, `train`, `validation` or `test`: the fact `split`, or a hash of the index; `[E]`.
+        """Return each episode's part, `[E]`: the fact `split`, or else by a hash of the index.
 
         Raises:
             HandsightError: the fact holds something else.
@@ -197,14 +199,13 @@ class Recording:
     def _decode(self, camera: str, indices: npt.NDArray[np.int64], *, threads: bool) -> npt.NDArray[np.uint8]:
         feature = self.features[camera]
         frames = np.empty((len(indices), *feature.shape), dtype=np.uint8)
-        place = 0
-        for frame in self._reader(camera, threads).read(indices):
+        for place, frame in enumerate(self._reader(camera, threads).read(indices)):
             if frame.shape != feature.shape:
                 raise HandsightError(
-                    f"{shown(self.root)}: frame {indices[place]} of {camera!r} is {frame.shape}; meta/info.json says {feature.shape}"
+                    f"{shown(self.root)}: frame {indices[place]} of {camera!r} is {frame.shape}; "
+                    f"meta/info.json says {feature.shape}"
                 )
             frames[place] = frame
-            place += 1
         return frames
 
     def _reader(self, camera: str, threads: bool) -> FrameReader:
@@ -263,7 +264,7 @@ def _read_features(root: Path, info: Mapping[str, Any]) -> tuple[dict[str, Featu
     ours = (info.get("handsight") or {}).get("streams") or {}
     features, unsupported = {}, {}
     for name, entry in info["features"].items():
-        if name in BOOKKEEPING:
+        if name in BOOKKEEPING_FEATURES:
             continue
         try:
             if entry["dtype"] in ("image", "video"):
@@ -285,24 +286,3 @@ def _read_features(root: Path, info: Mapping[str, Any]) -> tuple[dict[str, Featu
                 ) from None
             unsupported[name] = f"{name!r} cannot be read: {str(error).splitlines()[0]}"
     return features, unsupported
-
-
-def _recover_if_killed(root: Path) -> None:
-    if not (root / JOURNAL).is_dir():
-        return
-    waiting = sum(1 for _ in journal.read(root))
-    try:
-        sealed = recover(root)
-    except HandsightError as error:
-        if not waiting:
-            return
-        if "another process" in str(error):
-            _log.warning(
-                "%s: %d episodes of a writer at work are not sealed yet and left out", shown(root), waiting
-            )
-            return
-        raise HandsightError(
-            f"{waiting} episodes lie in the journal of a killed writer and cannot be sealed: {error}"
-        ) from error
-    if sealed:
-        _log.warning("%s: %d episodes of a killed writer were sealed from its journal", shown(root), sealed)

@@ -29,7 +29,8 @@ class Sealed:
         info: its `info.json`.
         features: its streams, without the bookkeeping.
         tasks: in the order of their task_index.
-        last: chunk and file number of the last file of `data`, of `meta/episodes` and of each `videos/<camera>`.
+        last: chunk and file number of the last file of `data`, of `meta/episodes` and of each
+            `videos/<camera>`.
     """
 
     root: Path
@@ -51,8 +52,8 @@ class Sealed:
     def totals(self) -> dict[str, Figures]:
         """Return each stream's figures over exactly the sealed episodes.
 
-        `stats.json` is replaced just before `info.json`, so after a kill between the two it has counted too much already; then
-        the figures are taken from the episodes' own.
+        `stats.json` is replaced just before `info.json`, so after a kill between the two it has counted too
+        much already; then the figures are taken from the episodes' own.
         """
         frames = self.info["total_frames"]
         if frames == 0:
@@ -83,7 +84,8 @@ def read_sealed(root: Path, info: Mapping[str, Any]) -> Sealed:
     ours = info.get("handsight")
     if not isinstance(ours, dict) or not {"streams", "facts"} <= set(ours):
         raise HandsightError(
-            f"{shown(root)} was not written by Handsight; episodes can only be added to a recording of its own"
+            f"{shown(root)} was not written by Handsight; episodes can only be added to a recording of its "
+            "own"
         )
     features = {
         name: Feature.from_info(entry, ours["streams"].get(name, {}))
@@ -103,7 +105,8 @@ def read_sealed(root: Path, info: Mapping[str, Any]) -> Sealed:
             frame = pq.read_table(root / TASKS).to_pandas().sort_values("task_index")
         except (OSError, KeyError, pa.ArrowException) as error:
             raise HandsightError(
-                f"{shown(root)}: what {INFO} counts cannot be found under meta/ ({str(error).splitlines()[0]}); "
+                f"{shown(root)}: what {INFO} counts cannot be found under meta/ "
+                f"({str(error).splitlines()[0]}); "
                 "restore it from a copy of the recording"
             ) from None
         last = {kind: (int(row[f"{kind}/chunk_index"]), int(row[f"{kind}/file_index"])) for kind in kinds}
@@ -130,10 +133,10 @@ def _totals_of_episodes(root: Path, episodes: int) -> dict[str, Figures]:
         for row in pq.read_table(path, columns=["episode_index", *columns]).to_pylist():
             if row.pop("episode_index") >= episodes:
                 continue
-            figures: dict[str, dict[str, Any]] = {}
+            by_stream: dict[str, dict[str, Any]] = {}
             for column, value in row.items():
                 name, key = column.removeprefix("stats/").rsplit("/", 1)
-                figures.setdefault(name, {})[key] = value
-            for name, taken in figures.items():
+                by_stream.setdefault(name, {})[key] = value
+            for name, taken in by_stream.items():
                 totals.setdefault(name, Total()).add(from_lists(taken))
-    return {name: taken for name, total in totals.items() if (taken := total.figures()) is not None}
+    return {name: figures for name, total in totals.items() if (figures := total.figures()) is not None}

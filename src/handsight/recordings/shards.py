@@ -1,7 +1,8 @@
 """Sealing: the journal's episodes become shards of a LeRobotDataset v3.0.
 
-Which files a seal writes follows from what `info.json` has committed, so a seal that was killed is simply done again, over what it
-left. `info.json` is replaced last; from then on the journal counts for nothing and is removed.
+Which files a seal writes follows from what `info.json` has committed, so a seal that was killed is simply
+done again, over what it left. `info.json` is replaced last; from then on the journal counts for nothing and
+is removed.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from handsight.errors import HandsightError
 from handsight.recordings import journal
 from handsight.recordings.columns import data_schema, to_numpy
 from handsight.recordings.durable import partial, publish, write_json
-from handsight.recordings.features import BOOKKEEPING, Feature
+from handsight.recordings.features import BOOKKEEPING_FEATURES, Feature
 from handsight.recordings.layout import (
     DATA,
     EPISODES,
@@ -38,7 +39,6 @@ from handsight.recordings.stats import Figures, Total, stream_figures, to_lists
 from handsight.recordings.videos import JoinedVideo
 
 _NUMBERED = re.compile(r"chunk-(\d+)/file-(\d+)\.\w+$")
-_BOOKKEEPING_FEATURES = {n: Feature("float32" if n == "timestamp" else "int64", (1,)) for n in BOOKKEEPING}
 
 
 def seal(root: Path) -> int:
@@ -70,7 +70,8 @@ def pending(root: Path, info: Mapping[str, Any]) -> Iterator[journal.Entry]:
             continue  # sealed; the kill came before the journal was removed
         if entry.episode != expected:
             raise HandsightError(
-                f"{shown(root)}: its journal goes on with episode {entry.episode}, but episode {expected} is next; "
+                f"{shown(root)}: its journal goes on with episode {entry.episode}, but episode {expected} is "
+                "next; "
                 "meta/ and journal/ are not of the same recording, restore both from one copy"
             )
         expected += 1
@@ -129,7 +130,7 @@ def _write(root: Path, info: dict[str, Any], sealed: Sealed) -> int:
 
 def _figures(entry: journal.Entry, features: Mapping[str, Feature]) -> dict[str, Figures]:
     figures: dict[str, Figures] = {}
-    for name, feature in (dict(features) | _BOOKKEEPING_FEATURES).items():
+    for name, feature in {**features, **BOOKKEEPING_FEATURES}.items():
         if feature.is_camera:
             if name in entry.figures:
                 figures[name] = entry.figures[name]
@@ -199,7 +200,7 @@ class _DataShards:
 
 
 class _VideoShards:
-    """mp4 files of one camera; a new one where the coming episode would reach the limit or was encoded otherwise."""
+    """One camera's mp4 files; a new one where an episode would reach the limit or was encoded otherwise."""
 
     def __init__(self, root: Path, sealed: Sealed, key: str, fps: float, limit: float) -> None:
         self._root, self._key, self._fps, self._limit = root, key, fps, limit

@@ -18,8 +18,9 @@ def split_by_episode(
 ) -> npt.NDArray[np.str_]:
     """Divide episodes by a hash of their index.
 
-    An episode's part does not depend on how many follow, so a recording that grows does not move test episodes into training;
-    only where a part of a small recording would be empty are episodes moved into it (three episodes or more fill all parts).
+    An episode's part does not depend on how many follow, so a recording that grows does not move test
+    episodes into training; only where a part of a small recording would be empty are episodes moved into it
+    (three episodes or more fill all parts).
 
     Args:
         num_episodes: E.
@@ -49,7 +50,10 @@ def split_by_episode(
 
 
 def _hash(count: int, seed: int) -> npt.NDArray[np.float64]:
-    """Return a number in [0, 1) for each episode: SplitMix64's finaliser (Steele et al., 2014) of seed and index."""
+    """Return a number in [0, 1) for each episode.
+
+    SplitMix64's finaliser (Steele et al., 2014) of seed and index.
+    """
     with np.errstate(over="ignore"):
         state = np.arange(1, count + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
         state += np.uint64((seed * 0xD1342543DE82EF95) % 2**64)

@@ -1,7 +1,7 @@
 """The figures of `stats.json` and of meta/episodes: minimum, maximum, mean, deviation, quantiles, count.
 
-Episodes are aggregated as LeRobot does: exactly for minimum, maximum, mean and deviation, and by the mean weighted by count
-for quantiles (its `aggregate_stats`).
+Episodes are aggregated as LeRobot does: exactly for minimum, maximum, mean and deviation, and by the mean
+weighted by count for quantiles (its `aggregate_stats`).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ QUANTILES = (0.01, 0.10, 0.50, 0.90, 0.99)
 Figures = dict[str, npt.NDArray[Any]]
 """`min`, `max`, `mean`, `std`, `q01` … `q99` of a stream's shape, and `count` `[1]`."""
 
+_CHANNEL_OFFSETS = np.array([0, 256, 512])
 _PIXELS = 32
 """A picture's short side is thinned to about this many pixels before it is counted."""
 
@@ -52,7 +53,7 @@ class PictureFigures:
     def add(self, frame: npt.NDArray[np.uint8]) -> None:
         """Count one frame `[H, W, 3]`."""
         stride = max(1, min(frame.shape[:2]) // _PIXELS)
-        levels = frame[::stride, ::stride].astype(np.int64) + (0, 256, 512)
+        levels = frame[::stride, ::stride].astype(np.int64) + _CHANNEL_OFFSETS
         self._counts += np.bincount(levels.reshape(-1), minlength=3 * 256)
         self._frames += 1
 
@@ -67,12 +68,15 @@ class PictureFigures:
 
         def at(quantile: float) -> npt.NDArray[Any]:
             rank = np.ceil(quantile * total).clip(1, total)
-            return level[(reached >= rank[:, None]).argmax(axis=1)].reshape(3, 1, 1)
+            return np.asarray(level[(reached >= rank[:, None]).argmax(axis=1)]).reshape(3, 1, 1)
 
-        lowest = level[(counts > 0).argmax(axis=1)]
-        highest = level[255 - (counts[:, ::-1] > 0).argmax(axis=1)]
-        figures = [figure.reshape(3, 1, 1) for figure in (lowest, highest, mean, deviation)]
-        return _figures(*figures, [at(quantile) for quantile in QUANTILES], self._frames)
+        lowest = level[(counts > 0).argmax(axis=1)].reshape(3, 1, 1)
+        highest = level[255 - (counts[:, ::-1] > 0).argmax(axis=1)].reshape(3, 1, 1)
+        quantiles = [at(quantile) for quantile in QUANTILES]
+        shape = (3, 1, 1)
+        return _figures(
+            lowest, highest, mean.reshape(shape), deviation.reshape(shape), quantiles, self._frames
+        )
 
 
 def _figures(

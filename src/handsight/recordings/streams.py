@@ -31,7 +31,7 @@ def cache_root() -> Path:
 def cached_stream(
     root: Path, files: list[tuple[str, int, int]], column: str, feature: Feature, key: str
 ) -> npt.NDArray[Any]:
-    """Return a stream of all frames, `[N, *shape]`, memory-mapped from the cache, which is filled first where it is empty.
+    """Return a stream of all frames, `[N, *shape]`, memory-mapped from the cache; fill that first.
 
     Args:
         root: of the recording.
@@ -52,7 +52,8 @@ def cached_stream(
             with filelock.FileLock(path.with_suffix(".lock")):
                 if not path.exists():
                     _build(path, root, files, column, feature)
-    return np.load(path, mmap_mode="r")
+    mapped: npt.NDArray[Any] = np.load(path, mmap_mode="r")
+    return mapped
 
 
 def _build(path: Path, root: Path, files: list[tuple[str, int, int]], column: str, feature: Feature) -> None:

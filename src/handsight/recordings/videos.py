@@ -1,4 +1,7 @@
-"""Videos of a recording: encoding an episode, joining episodes without re-encoding, and finding frames by time."""
+"""Videos of a recording: encoding an episode, joining episodes without re-encoding.
+
+And finding frames by time.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,10 @@ CODEC_OPTIONS: Mapping[str, Mapping[str, str]] = {
     "libx264": {"g": "2", "crf": "23", "preset": "veryfast"},
     "libx265": {"g": "2", "crf": "28", "preset": "veryfast"},
 }
-"""What each encoder is told where the caller says nothing: a keyframe every second frame, for random access."""
+"""What each encoder is told where the caller says nothing.
+
+A keyframe every second frame, for random access.
+"""
 
 
 class EpisodeVideo:

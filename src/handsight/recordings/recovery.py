@@ -1,0 +1,91 @@
+"""One writer at a time, and what is done about one that was killed."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import filelock
+
+from handsight.errors import HandsightError
+from handsight.recordings import journal
+from handsight.recordings.durable import one_line
+from handsight.recordings.layout import JOURNAL, LOCK, shown
+from handsight.recordings.shards import seal
+
+_log = logging.getLogger(__name__)
+
+
+def lock(root: Path) -> filelock.BaseFileLock:
+    """Take the recording's lock for writing; the operating system frees it however the process ends.
+
+    Raises:
+        HandsightError: another process writes to the recording, or the folder cannot be written to.
+    """
+    taken = _try_lock(root)
+    if taken is None:
+        raise HandsightError(f"{shown(root)} is being written to by another writer; wait until it is closed")
+    return taken
+
+
+def unlock(root: Path, taken: filelock.BaseFileLock) -> None:
+    """Give the lock back and remove its file."""
+    (root / LOCK).unlink(missing_ok=True)
+    taken.release()
+
+
+def recover(path: str | Path) -> int:
+    """Seal what a killed writer left in a recording's journal; return the number of its episodes.
+
+    Raises:
+        HandsightError: the recording cannot be written to, or a writer is at work on it.
+    """
+    root = Path(path).expanduser()
+    taken = lock(root)
+    try:
+        with one_line(root, "sealing its journal"):
+            return seal(root)
+    finally:
+        unlock(root, taken)
+
+
+def recover_if_killed(root: Path) -> None:
+    """Seal what a killed writer left, before reading; leave a writer at work alone.
+
+    Raises:
+        HandsightError: there are episodes in the journal and they cannot be sealed.
+    """
+    if not (root / JOURNAL).is_dir():
+        return
+    waiting = sum(1 for _ in journal.read(root))
+    try:
+        taken = _try_lock(root)
+        if taken is None:
+            if waiting:
+                _log.warning(
+                    "%s: %d episodes of a writer at work are not sealed yet: left out", shown(root), waiting
+                )
+            return
+        unlock(root, taken)
+        sealed = recover(root)
+    except HandsightError as error:
+        if waiting:
+            raise HandsightError(
+                f"{waiting} episodes lie in a killed writer's journal and cannot be sealed: {error}"
+            ) from error
+        return  # nothing is lost by reading on, as from a disk that is read-only
+    if sealed:
+        _log.warning("%s: %d episodes of a killed writer were sealed from its journal", shown(root), sealed)
+
+
+def _try_lock(root: Path) -> filelock.BaseFileLock | None:
+    with one_line(root, "opening for writing"):
+        if root.exists() and not root.is_dir():
+            raise HandsightError(f"{shown(root)} is a file; give a folder")
+        root.mkdir(parents=True, exist_ok=True)
+        taken = filelock.FileLock(root / LOCK)
+        try:
+            taken.acquire(timeout=0)
+        except filelock.Timeout:
+            return None
+        return taken
