@@ -131,7 +131,7 @@ def _check_same(encoder: Encoder, architecture: str, model_args: Mapping[str, An
 
 
 def _timm_config(encoder: Encoder, architecture: str, model_args: Mapping[str, Any]) -> dict[str, Any]:
-    """Return timm's description of a model folder; what is ours stands beside it, where timm does not look."""
+    """Return timm's description of a model folder; ours stands beside it, where timm does not look."""
     known = encoder.metadata
     theirs = timm.models.get_pretrained_cfg(architecture)
     return {
