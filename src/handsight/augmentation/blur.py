@@ -18,7 +18,7 @@ def blur(images: Tensor, sigma: Tensor) -> Tensor:
     """Return the images blurred as torchvision's `gaussian_blur` does: normalised kernel, edges reflected.
 
     Args:
-        images: float32 `[N, C, S, S]`, S ≥ 2.
+        images: float32 `[N, C, S, S]` in [0, 1], S ≥ 2.
         sigma: float32 `[N]`, standard deviation in pixels, > 0.
 
     Returns:
@@ -32,4 +32,6 @@ def blur(images: Tensor, sigma: Tensor) -> Tensor:
     source = (size - 1) - ((size - 1) - source).abs()
     weights = kernel.new_zeros(len(sigma), size, size)
     weights.scatter_add_(2, source.expand(len(sigma), -1, -1), kernel[:, None].expand(-1, size, -1))
-    return torch.matmul(torch.matmul(weights[:, None], images), weights[:, None].transpose(2, 3))
+    blurred = torch.matmul(torch.matmul(weights[:, None], images), weights[:, None].transpose(2, 3))
+    # The kernel sums to 1 only up to rounding.
+    return blurred.clamp_(0.0, 1.0)

@@ -58,8 +58,9 @@ def jitter_(images: Tensor, factors: Tensor, order: Tensor) -> Tensor:
 def turn_hue(images: Tensor, turn: Tensor) -> Tensor:
     """Return the images with their hues turned.
 
-    The same map as through hue, saturation and value: with value v, chroma c and hue h in sixths of a turn,
-    channel k is v − c · clamp(min(t, 4 − t), 0, 1), t = (k + h) mod 6, k = 5, 3, 1 for red, green, blue.
+    The same map as through hue, saturation and value, without its cases: with h the hue in sixths of a turn,
+    red, green and blue are lowest + chroma · (|h − 3| − 1, 2 − |h − 2|, 2 − |h − 4|), the brackets clamped to
+    [0, 1].
 
     Args:
         images: float32 `[N, 3, H, W]` in [0, 1].
@@ -69,17 +70,22 @@ def turn_hue(images: Tensor, turn: Tensor) -> Tensor:
         float32 `[N, 3, H, W]`.
     """
     red, green, blue = images.unbind(dim=1)
-    value = images.amax(dim=1)
-    chroma = value - images.amin(dim=1)
-    divisor = torch.where(chroma == 0, 1.0, chroma)
-    of_green = (blue - red).div_(divisor).add_(2.0)
-    of_blue = (red - green).div_(divisor).add_(4.0)
-    hue = torch.where(value == green, of_green, of_blue)
-    hue = torch.where(value == red, (green - blue).div_(divisor), hue)
-    hue += 6.0 * turn[:, None, None]
+    highest = torch.maximum(torch.maximum(red, green), blue)
+    lowest = torch.minimum(torch.minimum(red, green), blue)
+    chroma = highest - lowest
+    # Grey pixels have no hue: any does, as their chroma is 0.
+    scale = chroma.clamp(min=1e-12).reciprocal_()
+    of_green = (blue - red).mul_(scale).add_(2.0)
+    of_blue = (red - green).mul_(scale).add_(4.0)
+    hue = torch.where(highest == green, of_green, of_blue)
+    hue = torch.where(highest == red, (green - blue).mul_(scale), hue)
+    hue.add_(6.0 * turn[:, None, None]).remainder_(6.0)
     turned = torch.empty_like(images)
-    for channel, offset in enumerate((5.0, 3.0, 1.0)):
-        # min(t, 4 − t) = 2 − |t − 2|
-        slope = (hue + offset).remainder_(6.0).sub_(2.0).abs_().neg_().add_(2.0).clamp_(0.0, 1.0)
-        torch.addcmul(value, chroma, slope, value=-1.0, out=turned[:, channel])
+    brackets = (
+        (hue - 3.0).abs_().sub_(1.0),
+        (hue - 2.0).abs_().neg_().add_(2.0),
+        (hue - 4.0).abs_().neg_().add_(2.0),
+    )
+    for channel, bracket in enumerate(brackets):
+        torch.addcmul(lowest, chroma, bracket.clamp_(0.0, 1.0), out=turned[:, channel])
     return turned

@@ -115,9 +115,8 @@ def move_labels(
     Raises:
         HandsightError: naming the stream and what to declare.
     """
-    check_moves(
-        {name: moves.get(name) for name in streams}, parameters.may_flip or bool(parameters.flip.any()), names
-    )
+    may_flip = parameters.may_flip or bool(parameters.flip.any())
+    check_moves({name: moves.get(name) for name in streams}, may_flip, names)
     moved, inside = {}, {}
     for name, values in streams.items():
         kind, step = moves.get(name), (between or {}).get(name)
@@ -138,7 +137,7 @@ def move_labels(
         if kind == "point":
             moved[name] = _move_points(values, parameters, displacement=step in ("difference", "sum"))
             inside[name] = ((moved[name] >= 0) & (moved[name] <= 1)).all(dim=-1)
-        elif kind in (None, "nothing"):
+        elif kind in (None, "nothing") or not may_flip:
             moved[name] = values
         else:
             flip = _rows(parameters.flip, values)

@@ -13,7 +13,7 @@ from handsight.augmentation.parameters import Parameters, draw_crops, uniform
 from handsight.augmentation.resample import resample
 from handsight.errors import HandsightError
 
-CACHE_BYTES = 1 << 20
+CACHE_BYTES = 1 << 21
 """On the CPU, images are augmented as many at a time as fit in about this much: their passes then stay in
 the cache."""
 
@@ -127,7 +127,7 @@ class Augmentation:
             parameters: N of them, drawn for images of H × W.
 
         Returns:
-            float32 `[N, 3, size, size]` in [0, 1], on the images' device.
+            float32 `[N, 3, size, size]` in [0, 1], on the images' device, without gradients.
 
         Raises:
             HandsightError: where images and parameters do not belong together.
@@ -137,14 +137,16 @@ class Augmentation:
         if images.device.type == "cpu":
             step = max(1, CACHE_BYTES // (4 * 3 * max(self.size**2, parameters.height * parameters.width)))
         result = torch.empty(len(images), 3, self.size, self.size, device=images.device)
-        for start in range(0, len(images), max(step, 1)):
-            part = slice(start, start + step)
-            result[part] = self._apply(images[part], parameters.slice(start, start + step))
+        # Autocast would do the matrix products in half precision, coarser than the pictures' 8 bits.
+        with torch.no_grad(), torch.autocast(images.device.type, enabled=False):
+            for start in range(0, len(images), max(step, 1)):
+                part = slice(start, start + step)
+                self._apply(images[part], parameters.slice(start, start + step), result[part])
         return result
 
-    def _apply(self, images: Tensor, parameters: Parameters) -> Tensor:
+    def _apply(self, images: Tensor, parameters: Parameters, pixels: Tensor) -> None:
         device = images.device
-        pixels = resample(images, parameters.crop.to(device), parameters.flip.to(device), self.size)
+        resample(images, parameters.crop.to(device), parameters.flip.to(device), self.size, out=pixels)
         if parameters.jitter.any():
             unchanged = parameters.factors.new_tensor([1.0, 1.0, 1.0, 0.0])
             jitter_(
@@ -160,7 +162,6 @@ class Augmentation:
             sigma = parameters.blur[blurred].to(device)
             blurred = blurred.to(device)
             pixels[blurred] = blur(pixels[blurred], sigma)
-        return pixels.clamp_(0.0, 1.0)
 
     def _check(self, images: Tensor, parameters: Parameters) -> None:
         if images.ndim != 4 or images.shape[1] != 3:
@@ -169,6 +170,12 @@ class Augmentation:
             )
         if images.dtype != torch.uint8 and not images.is_floating_point():
             raise HandsightError(f"images to augment are {images.dtype}; give uint8, or float in [0, 1]")
+        if images.is_floating_point() and len(images):
+            low, high = (float(limit) for limit in images.detach().aminmax())
+            if not 0 <= low <= high <= 1:
+                raise HandsightError(
+                    f"float images range from {low:g} to {high:g}; give [0, 1], or uint8 for 0 to 255"
+                )
         if len(images) != len(parameters):
             raise HandsightError(
                 f"{len(images)} images came with parameters for {len(parameters)}; draw one row per image"

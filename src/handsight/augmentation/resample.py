@@ -37,7 +37,7 @@ def axis_weights(
     return weights.div_(weights.sum(dim=2, keepdim=True))
 
 
-def resample(images: Tensor, crop: Tensor, flip: Tensor, size: int) -> Tensor:
+def resample(images: Tensor, crop: Tensor, flip: Tensor, size: int, out: Tensor | None = None) -> Tensor:
     """Cut a box out of each image, resize it to `size` × `size` pixels and mirror where asked.
 
     Args:
@@ -45,6 +45,7 @@ def resample(images: Tensor, crop: Tensor, flip: Tensor, size: int) -> Tensor:
         crop: int64 `[N, 4]`, top, left, height, width, inside the image.
         flip: bool `[N]`.
         size: of the result, in pixels.
+        out: where the result goes, if not into a new tensor.
 
     Returns:
         float32 `[N, 3, size, size]` in [0, 1].
@@ -60,4 +61,4 @@ def resample(images: Tensor, crop: Tensor, flip: Tensor, size: int) -> Tensor:
     )
     rows = torch.bmm(rows, horizontal.transpose(1, 2)).view(count, channels, height, size)
     # Rows of weights sum to 1 only up to rounding.
-    return torch.matmul(vertical[:, None], rows).clamp_(0.0, 1.0)
+    return torch.matmul(vertical[:, None], rows, out=out).clamp_(0.0, 1.0)
