@@ -9,7 +9,17 @@ from numpy.typing import NDArray
 
 from handsight.errors import HandsightError
 from handsight.evaluation.intervals import LEVEL, RESAMPLES
-from handsight.evaluation.robot import Ints, ProbeTask, RobotProbe, Trajectories, check_features, run_probe
+from handsight.evaluation.robot import (
+    MEAN_ACTION,
+    PROPRIOCEPTION,
+    TIME,
+    Ints,
+    ProbeTask,
+    RobotProbe,
+    Trajectories,
+    check_features,
+    run_probe,
+)
 
 POINTS = 10
 """Moments within the coming second that are predicted."""
@@ -94,9 +104,9 @@ def behaviour_cloning(
         title=f"Behaviour cloning, the coming {horizon_s:g} s",
     )
     inputs: dict[str, NDArray[np.floating]] = {name: array[starts] for name, array in features.items()}
-    inputs["proprioception alone"] = trajectories.felt[starts]
-    inputs["time alone"] = _elapsed_s(trajectories)[starts, None]
-    inputs["mean action"] = np.empty((len(starts), 0))
+    inputs[PROPRIOCEPTION] = trajectories.felt[starts]
+    inputs[TIME] = _elapsed_s(trajectories)[starts, None]
+    inputs[MEAN_ACTION] = np.empty((len(starts), 0))
     return run_probe(task, inputs, generator, compare=compare, resamples=resamples, level=level)
 
 

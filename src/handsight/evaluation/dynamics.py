@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from handsight.errors import HandsightError
 from handsight.evaluation.intervals import LEVEL, RESAMPLES
 from handsight.evaluation.robot import (
+    MEAN_ACTION,
+    PROPRIOCEPTION,
+    TIME_GAP,
     Doubles,
     Ints,
     ProbeTask,
@@ -128,9 +131,9 @@ def inverse_dynamics(
         name: np.concatenate([f[pairs.first], f[pairs.second] - f[pairs.first]], axis=1)
         for name, f in features.items()
     }
-    inputs["time gap alone"] = (pairs.gap[:, None] == np.unique(pairs.gap)).astype(np.float64)
-    inputs["proprioception alone"] = trajectories.felt[pairs.first]
-    inputs["mean action"] = np.empty((len(pairs.first), 0))
+    inputs[TIME_GAP] = (pairs.gap[:, None] == np.unique(pairs.gap)).astype(np.float64)
+    inputs[PROPRIOCEPTION] = trajectories.felt[pairs.first]
+    inputs[MEAN_ACTION] = np.empty((len(pairs.first), 0))
     return run_probe(task, inputs, generator, compare=compare, resamples=resamples, level=level)
 
 

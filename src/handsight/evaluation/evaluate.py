@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from handsight.errors import HandsightError
@@ -59,7 +58,6 @@ def object_benchmark(
     apart: int = 1,
     resamples: int = RESAMPLES,
     level: float = LEVEL,
-    device: torch.device | str = "cpu",
     progress: Callable[[str], None] | None = None,
 ) -> ObjectBenchmark:
     """Measure every encoder on the same test frames, with the same sweeps.
@@ -76,7 +74,6 @@ def object_benchmark(
         apart: see `handsight.evaluation.retrieval.recall`.
         resamples: of the bootstrap.
         level: of the intervals.
-        device: where the linear probe is fitted.
         progress: told which encoder is being measured.
 
     Raises:
@@ -90,7 +87,7 @@ def object_benchmark(
     for name, splits in features.items():
         if progress is not None:
             progress(name)
-        measured, chosen[name] = _measure(splits, apart, device)
+        measured, chosen[name] = _measure(splits, apart)
         for measure, (values, answerable) in measured.items():
             scores.setdefault(measure, {})[name] = values[answerable].astype(np.float64)
             asked[measure] = answerable
@@ -102,13 +99,11 @@ def object_benchmark(
 Measured = dict[str, tuple[NDArray[np.bool_], NDArray[np.bool_]]]
 
 
-def _measure(
-    splits: Mapping[Split, Features], apart: int, device: torch.device | str
-) -> tuple[Measured, dict[str, float]]:
+def _measure(splits: Mapping[Split, Features], apart: int) -> tuple[Measured, dict[str, float]]:
     """Return measure → (score, whether it was asked) per test frame, and what validation chose."""
     train, validation, test = (splits[split] for split in SPLITS)
     nearest = knn_accuracy(train, validation, test)
-    linear = linear_accuracy(train, validation, test, device=device)
+    linear = linear_accuracy(train, validation, test)
     every = np.ones(len(test), dtype=np.bool_)
     measured: Measured = {"linear probe": (linear.correct, every), "kNN": (nearest.correct, every)}
     _, standard = standardise(train, test)

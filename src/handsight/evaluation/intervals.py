@@ -107,11 +107,11 @@ def percentile_interval(mean: float, drawn: Doubles, clusters_n: int, level: flo
 
     Args:
         mean: the figure on all that was measured.
-        drawn: `[resamples]`.
+        drawn: `[resamples]`; a NaN, where a resample leaves the figure undefined, is passed over.
         clusters_n: how many clusters were drawn from.
         level: coverage, in (0, 1).
     """
-    low, high = np.quantile(drawn, expanded_tails(clusters_n, level))
+    low, high = np.quantile(drawn[~np.isnan(drawn)], expanded_tails(clusters_n, level))
     return Interval(mean, float(low), float(high), level)
 
 

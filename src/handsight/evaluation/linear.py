@@ -47,7 +47,7 @@ class LinearClassifier:
     def predict(self, embeddings: NDArray[np.float32]) -> NDArray[np.int64]:
         """Return the most likely category of each row of `[N, D]`."""
         x = torch.from_numpy(np.ascontiguousarray(embeddings)).to(self.weight)
-        guessed = (x @ self.weight.T + self.bias).argmax(dim=1).cpu().numpy()
+        guessed = (x @ self.weight.T + self.bias).argmax(dim=1).numpy()
         return np.asarray(self.categories[guessed], dtype=np.int64)
 
 
@@ -56,8 +56,7 @@ def fit_path(
     strengths: Sequence[float] = STRENGTHS,
     *,
     iterations: int = 100,
-    tolerance: float = 1e-4,
-    device: torch.device | str = "cpu",
+    tolerance: float = 1e-5,
 ) -> dict[float, LinearClassifier]:
     """Fit one classifier per strength, from the strongest down, each starting from the one before.
 
@@ -66,7 +65,6 @@ def fit_path(
         strengths: L2 strengths, above 0.
         iterations: of L-BFGS at most, per strength.
         tolerance: stop where no entry of the gradient exceeds it.
-        device: where to fit.
     """
     if min(strengths, default=0) <= 0:
         raise HandsightError(
@@ -78,40 +76,52 @@ def fit_path(
             f"the linear probe got {len(categories)} category; expected at least 2: record objects of "
             "several categories"
         )
-    x = torch.from_numpy(np.ascontiguousarray(features.embeddings)).to(device, torch.float32)
-    y = torch.from_numpy(label).to(device)
-    parameters = x.new_zeros(len(categories), x.shape[1] + 1)  # the last column is the bias
+    x = torch.from_numpy(np.ascontiguousarray(features.embeddings)).double()
+    y = torch.from_numpy(label)
+    variance, axes = torch.linalg.eigh(x.T @ x / len(x))
+    rotated = x @ axes
+    weight, bias = x.new_zeros(len(categories), x.shape[1]), x.new_zeros(len(categories))
     path: dict[float, LinearClassifier] = {}
     for strength in sorted(strengths, reverse=True):
-        parameters = _minimise(x, y, parameters, strength, iterations, tolerance)
-        path[strength] = LinearClassifier(parameters[:, :-1].clone(), parameters[:, -1].clone(), categories)
+        # The same problem in coordinates where its curvature is about 1 each way: a fraction of the steps.
+        scale = (variance.clamp(min=0) / len(categories) + strength).rsqrt()
+        weight, bias = _minimise(rotated, y, weight, bias, scale, strength, iterations, tolerance)
+        path[strength] = LinearClassifier(weight @ axes.T, bias, categories)
     return path
 
 
 def _minimise(
-    x: Tensor, y: Tensor, start: Tensor, strength: float, iterations: int, tolerance: float
-) -> Tensor:
-    parameters = start.clone().requires_grad_()
+    x: Tensor,
+    y: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    scale: Tensor,
+    strength: float,
+    iterations: int,
+    tolerance: float,
+) -> tuple[Tensor, Tensor]:
+    """Return the weight `[C, D]` and bias `[C]` with the smallest loss; steps are in weight / `scale`."""
+    scaled = (weight / scale).requires_grad_()
+    free = bias.clone().requires_grad_()
     optimiser = torch.optim.LBFGS(
-        [parameters],
+        [scaled, free],
         max_iter=iterations,
         tolerance_grad=tolerance,
-        tolerance_change=1e-7,
+        tolerance_change=1e-12,
         history_size=10,
         line_search_fn="strong_wolfe",
     )
 
     def closure() -> Tensor:
         optimiser.zero_grad()
-        weight, bias = parameters[:, :-1], parameters[:, -1]
-        loss = (
-            torch.nn.functional.cross_entropy(x @ weight.T + bias, y) + strength / 2 * weight.square().sum()
-        )
+        current = scaled * scale
+        fit = torch.nn.functional.cross_entropy(torch.addmm(free, x, current.T), y)
+        loss = fit + strength / 2 * current.square().sum()
         torch.autograd.backward(loss)
         return loss
 
     optimiser.step(closure)  # type: ignore[no-untyped-call]
-    return parameters.detach()
+    return scaled.detach() * scale, free.detach()
 
 
 def linear_accuracy(
@@ -120,11 +130,10 @@ def linear_accuracy(
     test: Features,
     *,
     strengths: Sequence[float] = STRENGTHS,
-    device: torch.device | str = "cpu",
 ) -> LinearResult:
-    """Run the whole protocol on raw features; of strengths equal on validation the strongest is taken."""
+    """Run the protocol on raw features; of strengths equal on validation the strongest is taken."""
     train, validation, test = standardise(train, validation, test)
-    path = fit_path(train, strengths, device=device)
+    path = fit_path(train, strengths)
     accuracy = {
         strength: float((classifier.predict(validation.embeddings) == validation.category).mean())
         for strength, classifier in path.items()

@@ -23,6 +23,17 @@ from handsight.evaluation.table import Difference, Measure, Table
 Doubles = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+TIME_GAP, TIME, PROPRIOCEPTION, MEAN_ACTION = CONTROLS = (
+    "time gap alone",
+    "time alone",
+    "proprioception alone",
+    "mean action",
+)
+"""Rows that no camera is needed for."""
+
+R_SQUARED = Measure("R²", percent=False, decimals=3)
+ABSOLUTE_ERROR = Measure("absolute error / std", percent=False, higher_is_better=False, decimals=3)
+
 
 @dataclass(frozen=True)
 class Trajectories:
@@ -55,6 +66,8 @@ class Trajectories:
             raise HandsightError(
                 f"{len(self.names)} joint names came for {self.actions.shape[1]} joints; expected one each"
             )
+        if self.names is not None and len(set(self.names)) < len(self.names):
+            raise HandsightError(f"joint names {', '.join(self.names)} repeat; expected each once")
         if self.proprioception is not None and len(self.proprioception) != len(self.episode):
             raise HandsightError(
                 f"proprioception has {len(self.proprioception)} rows for {len(self.episode)} frames; "
@@ -192,10 +205,6 @@ def run_probe(
     )
 
 
-R_SQUARED = Measure("R²", percent=False, decimals=3)
-ABSOLUTE_ERROR = Measure("absolute error / std", percent=False, higher_is_better=False, decimals=3)
-
-
 def _episode_sums(task: ProbeTask, predicted: Doubles) -> Doubles:
     """Sum over each episode: count, y, y², squared and absolute error; `[E, 1 + 4·P·J]`."""
     y = task.targets - task.targets.mean(axis=0)  # about the mean, so that Σy² − (Σy)²/n loses no digits
@@ -214,15 +223,16 @@ def _scores(sums: Doubles, task: ProbeTask) -> Doubles:
     y, y_squared, squared, absolute = np.moveaxis(
         sums[:, 1:].reshape(len(sums), 4, *task.targets.shape[1:]), 1, 0
     )
+    # Where a joint stands still in all the episodes drawn, R² is undefined: the joint sits that resample out.
+    # What rounding leaves of its spread does not count (y is centred, so y² says how large it is).
     total = (y_squared - y**2 / count).sum(axis=1)  # [R, J], over points in time
-    # A resample of episodes in which a joint happens to stand still says nothing of it: the joint sits that
-    # one out.
-    still = total <= 0
-    total[still] = np.nan
+    moves = total > 1e-10 * y_squared.sum(axis=1)
+    total = np.where(moves, total, np.nan)
     r_squared = 1 - squared.sum(axis=1) / total
-    points = task.targets.shape[1]
-    normalised = absolute.sum(axis=1) / np.sqrt(total * count[:, 0] * points)
-    return np.column_stack([np.nanmean(r_squared, axis=1), np.nanmean(normalised, axis=1), r_squared])
+    normalised = absolute.sum(axis=1) / np.sqrt(total * count[:, 0] * task.targets.shape[1])
+    joints_n = np.where(moves.any(axis=1), moves.sum(axis=1), np.nan)
+    means = [np.nansum(score, axis=1) / joints_n for score in (r_squared, normalised)]
+    return np.column_stack([*means, r_squared])
 
 
 def _notes(task: ProbeTask) -> tuple[str, ...]:
@@ -244,6 +254,9 @@ def check_features(
     """
     if not features:
         raise HandsightError("a robot probe got no encoders; expected at least one")
+    taken = set(features) & set(CONTROLS)
+    if taken:
+        raise HandsightError(f"an encoder is called {taken.pop()!r}, as a control is; expected another name")
     for name, array in features.items():
         if array.ndim != 2 or len(array) != len(trajectories.episode):
             raise HandsightError(
