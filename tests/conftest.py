@@ -5,8 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from handsight.recordings import Feature, Recording, Writer, camera
+
+torch.set_num_threads(1)  # tests run side by side
 
 CATEGORIES = ("bar", "cross", "ring")
 
