@@ -86,6 +86,29 @@ def to_arrow(feature: Feature, column: Column) -> pa.Array:
     return _nest(pa.array(array.reshape(-1)), array.shape[1:], kind)
 
 
+def episode_batch(
+    features: Mapping[str, Feature],
+    columns: Mapping[str, Column],
+    episode: int,
+    first_frame: int,
+    length: int,
+    task: int,
+    fps: float,
+) -> pa.RecordBatch:
+    """Return an episode's rows of the data file: its streams, and the bookkeeping of `length` frames."""
+    row = np.arange(length)[:, None]
+    bookkeeping: dict[str, Column] = {
+        "timestamp": (row / fps).astype(np.float32),
+        "frame_index": row,
+        "episode_index": np.full_like(row, episode),
+        "index": first_frame + row,
+        "task_index": np.full_like(row, task),
+    }
+    arrays = [to_arrow(f, columns[name]) for name, f in features.items() if f.dtype != "video"]
+    arrays += [to_arrow(feature, bookkeeping[name]) for name, feature in BOOKKEEPING_FEATURES.items()]
+    return pa.RecordBatch.from_arrays(arrays, schema=data_schema(features))
+
+
 def _nest(values: pa.Array, shape: tuple[int, ...], kind: pa.DataType) -> pa.Array:
     if shape == (1,):
         return values

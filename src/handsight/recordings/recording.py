@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import os
 import threading
@@ -16,11 +15,12 @@ import numpy.typing as npt
 
 from handsight.errors import HandsightError
 from handsight.recordings.episodes import Episodes, read_episodes
-from handsight.recordings.features import BOOKKEEPING_FEATURES, Feature
+from handsight.recordings.features import BOOKKEEPING_FEATURES
 from handsight.recordings.frames import FrameReader, ImageFrames, VideoFrames
 from handsight.recordings.hub import folder_of
 from handsight.recordings.layout import INFO, read_info, shown
 from handsight.recordings.recovery import recover_if_killed
+from handsight.recordings.selection import read_features
 from handsight.recordings.splits import SPLITS, split_by_episode
 from handsight.recordings.streams import cached_stream
 
@@ -71,9 +71,9 @@ class Recording:
         recover_if_killed(self.root)
         self.info: dict[str, Any] = read_info(self.root)
         self.fps = float(self.info["fps"])
-        on_disk, self.unsupported = _read_features(self.root, self.info)
+        self._selection = read_features(self.root, self.info)
         self._on_disk = dict(streams or {}) | ({} if action is None else {"action": action})
-        self.features = self._pick(on_disk, images)
+        self.features = self._selection.pick(images, self._on_disk)
         self.cameras = tuple(name for name, feature in self.features.items() if feature.is_camera)
         self.num_episodes = int(self.info["total_episodes"])
         self.num_frames = int(self.info["total_frames"])
@@ -97,6 +97,11 @@ class Recording:
     def episodes(self) -> Episodes:
         """Where the episodes lie on disk."""
         return self._episodes
+
+    @property
+    def unsupported(self) -> Mapping[str, str]:
+        """Streams that cannot be read here (depth, audio), with the reason."""
+        return self._selection.unsupported
 
     def name_on_disk(self, stream: str) -> str:
         """Return what a stream is called in the files."""
@@ -127,7 +132,7 @@ class Recording:
         elif name in self.features:
             feature = self.features[name]
         else:
-            raise self._lacks(name, name, [n for n, f in self.features.items() if not f.is_camera])
+            raise self._selection.lacks(name, name, [n for n, f in self.features.items() if not f.is_camera])
         if feature.is_camera:
             raise HandsightError(f"{name!r} is a camera; its pictures come from frames() or scan()")
         column = self.name_on_disk(name)
@@ -230,59 +235,4 @@ class Recording:
             raise HandsightError(
                 f"{shown(self.root)} has cameras {', '.join(self.cameras) or '(none)'}; say which one"
             )
-        raise self._lacks(camera, camera, list(self.cameras))
-
-    def _pick(self, on_disk: Mapping[str, Feature], images: str | Sequence[str] | None) -> dict[str, Feature]:
-        """Return the streams under the names they shall have, and the cameras in use."""
-        others = [name for name, feature in on_disk.items() if not feature.is_camera]
-        cameras = [name for name, feature in on_disk.items() if feature.is_camera]
-        for wanted, name in self._on_disk.items():
-            if name not in on_disk:
-                raise self._lacks(name, wanted, others)
-        chosen = [images] if isinstance(images, str) else cameras if images is None else list(images)
-        for name in chosen:
-            if name not in cameras:
-                raise self._lacks(name, "images", cameras)
-        taken = set(self._on_disk.values()) | set(self._on_disk)
-        features = {n: f for n, f in on_disk.items() if n not in taken and (not f.is_camera or n in chosen)}
-        return features | {wanted: on_disk[name] for wanted, name in self._on_disk.items()}
-
-    def _lacks(self, name: str, wanted: str, available: list[str]) -> HandsightError:
-        kind = "camera" if wanted == "images" else "stream"
-        has = f"it has: {', '.join(available)}" if available else "it has none"
-        if name in self.unsupported:
-            has = f"{self.unsupported[name]}; {has}"
-        close = (difflib.get_close_matches(name, available, 1, 0) or available)[:1]
-        option = f"--{wanted}" if wanted in ("action", "images") else f"--streams {wanted}"
-        separator = " " if wanted in ("action", "images") else "="
-        advice = f". Say which to use: {option}{separator}{close[0]}" if close else ""
-        return HandsightError(f"{shown(self.root)} has no {kind} {name!r} ({has}){advice}")
-
-
-def _read_features(root: Path, info: Mapping[str, Any]) -> tuple[dict[str, Feature], dict[str, str]]:
-    """Return the streams on disk, and those that cannot be read here with the reason (depth, audio)."""
-    ours = (info.get("handsight") or {}).get("streams") or {}
-    features, unsupported = {}, {}
-    for name, entry in info["features"].items():
-        if name in BOOKKEEPING_FEATURES:
-            continue
-        try:
-            if entry["dtype"] in ("image", "video"):
-                shape = tuple(entry["shape"])
-                if (
-                    len(shape) == 3 and shape[0] == 3 and shape[2] != 3
-                ):  # channels first in words, never in the files
-                    entry = {**entry, "shape": (*shape[1:], 3)}
-                if len(shape) != 3 or 3 not in (shape[0], shape[2]):
-                    unsupported[name] = f"{name!r} is no RGB camera but {shape}"
-                    continue
-            elif entry["dtype"] not in ("bool", "string"):
-                np.dtype(entry["dtype"])
-            features[name] = Feature.from_info(entry, ours.get(name) or {})
-        except (KeyError, TypeError, AttributeError, HandsightError) as error:
-            if not isinstance(entry, Mapping) or "dtype" not in entry:
-                raise HandsightError(
-                    f"{shown(root / INFO)}: stream {name!r} is described by {entry!r}"
-                ) from None
-            unsupported[name] = f"{name!r} cannot be read: {str(error).splitlines()[0]}"
-    return features, unsupported
+        raise self._selection.lacks(str(camera), "images", self.cameras)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import filelock
 
 from handsight.errors import HandsightError
 from handsight.recordings import journal
-from handsight.recordings.durable import one_line
-from handsight.recordings.layout import JOURNAL, LOCK, shown
+from handsight.recordings.declarations import differences
+from handsight.recordings.durable import one_line, write_json
+from handsight.recordings.layout import INFO, JOURNAL, LOCK, PARTIAL, read_info, shown
+from handsight.recordings.sealed import read_sealed
 from handsight.recordings.shards import seal
 
 _log = logging.getLogger(__name__)
@@ -32,6 +36,41 @@ def unlock(root: Path, taken: filelock.BaseFileLock) -> None:
     """Give the lock back and remove its file."""
     (root / LOCK).unlink(missing_ok=True)
     taken.release()
+
+
+def begin(root: Path, info: Mapping[str, Any]) -> dict[str, Any]:
+    """Start the recording that `info` describes, or go on with it where it is; return its `info.json`.
+
+    Args:
+        root: its folder, locked.
+        info: of the recording that is wanted, without episodes.
+
+    Raises:
+        HandsightError: the folder holds something else, or a recording that began differently.
+    """
+    if not (root / INFO).exists():
+        found = [path for path in root.rglob("*") if path.is_file() and not path.name.startswith(".")]
+        found = [path for path in found if not path.name.endswith(PARTIAL)]
+        if found:
+            raise HandsightError(
+                f"{shown(root)} holds {found[0].relative_to(root)} and no {INFO}; give a new or empty folder"
+            )
+        write_json(root / INFO, info)
+        return dict(info)
+    there = read_info(root)
+    read_sealed(root, there)
+    disagreements = differences(there, info)
+    if disagreements:
+        raise HandsightError(
+            f"{shown(root)} goes on only as it began: it has {disagreements[0]}; use the same or a new folder"
+        )
+    seal(root)
+    there = read_info(root)
+    limits = {key: info[key] for key in ("data_files_size_in_mb", "video_files_size_in_mb")}
+    if not limits.items() <= there.items():
+        there |= limits
+        write_json(root / INFO, there)
+    return there
 
 
 def recover(path: str | Path) -> int:

@@ -13,8 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from handsight.errors import HandsightError
-from handsight.recordings.features import BOOKKEEPING, Feature
+from handsight.recordings.features import Feature
 from handsight.recordings.layout import INFO, STATS, TASKS, shown
+from handsight.recordings.selection import read_features
 from handsight.recordings.stats import Figures, Total, from_lists
 
 FACT_TYPES = {"int64": pa.int64(), "float64": pa.float64(), "string": pa.string(), "bool": pa.bool_()}
@@ -87,11 +88,7 @@ def read_sealed(root: Path, info: Mapping[str, Any]) -> Sealed:
             f"{shown(root)} was not written by Handsight; episodes can only be added to a recording of its "
             "own"
         )
-    features = {
-        name: Feature.from_info(entry, ours["streams"].get(name, {}))
-        for name, entry in info["features"].items()
-        if name not in BOOKKEEPING
-    }
+    features = read_features(root, info).on_disk
     kinds = [
         "data",
         "meta/episodes",

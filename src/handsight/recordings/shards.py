@@ -141,10 +141,9 @@ def _figures(entry: journal.Entry, features: Mapping[str, Feature]) -> dict[str,
 
 def _episode_table(rows: list[dict[str, Any]], fact_types: Mapping[str, pa.DataType]) -> pa.Table:
     arrays = {}
-    for name in rows[0]:
-        kind = fact_types.get(name)
-        kind = pa.list_(pa.string()) if name == "tasks" else kind
-        arrays[name] = pa.array([row[name] for row in rows], kind)
+    for name in dict.fromkeys(name for row in rows for name in row):
+        kind = pa.list_(pa.string()) if name == "tasks" else fact_types.get(name)
+        arrays[name] = pa.array([row.get(name) for row in rows], kind)
     return pa.table(arrays)
 
 

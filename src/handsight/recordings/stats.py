@@ -119,7 +119,7 @@ def _merge(one: Figures, other: Figures) -> Figures:
         "std": np.sqrt(variance),
         "count": np.array([n + m]),
     }
-    for name in map(quantile_name, QUANTILES):
+    for name in one.keys() & other.keys() & set(map(quantile_name, QUANTILES)):  # v2.1 had no quantiles
         merged[name] = (1 - share) * one[name] + share * other[name]
     return merged
 

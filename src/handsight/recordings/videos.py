@@ -156,6 +156,11 @@ class VideoFile:
         self._frames: Iterator[Any] = iter(())
         self._current: Any = None
 
+    @property
+    def codec(self) -> str:
+        """Format of the file, as in `av1` or `h264`, whatever `info.json` says."""
+        return str(self._stream.codec_context.codec.canonical_name)
+
     def read(self, times_s: npt.NDArray[np.float64], tolerance_s: float) -> Iterator[npt.NDArray[np.uint8]]:
         """Yield the RGB frame `[H, W, 3]` nearest to each time; times ascend.
 
@@ -208,6 +213,32 @@ class VideoFile:
         key = int(np.searchsorted(self._keyframes, reach, side="right")) - 1
         # The decoder has read a little ahead of the frame it gave; a keyframe close by is not worth a seek.
         return key < 0 or float(self._keyframes[key] * self._stream.time_base) <= now_s + 8 * tolerance_s
+
+
+def video_codec(path: Path) -> str:
+    """Return the format a video file really has, as in `av1` or `h264`.
+
+    Raises:
+        HandsightError: it cannot be opened as a video.
+    """
+    file = VideoFile(path)
+    try:
+        return file.codec
+    finally:
+        file.close()
+
+
+def count_frames(path: Path) -> int:
+    """Return the number of frames of a video, without decoding it.
+
+    Raises:
+        HandsightError: it cannot be read as a video.
+    """
+    try:
+        with av.open(str(path)) as container:
+            return sum(packet.pts is not None for packet in container.demux(container.streams.video[0]))
+    except (OSError, IndexError, av.error.FFmpegError) as error:
+        raise HandsightError(f"{shown(path)} cannot be read as a video ({_reason(error)})") from None
 
 
 def _reason(error: BaseException) -> str:

@@ -11,20 +11,20 @@ from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
 import numpy as np
-import pyarrow as pa
 
 from handsight.errors import HandsightError
 from handsight.recordings import journal
-from handsight.recordings.columns import Column, data_schema, to_arrow
-from handsight.recordings.declarations import check_declarations, check_facts, differences
-from handsight.recordings.durable import one_line, write_json
+from handsight.recordings.columns import Column, data_schema, episode_batch
+from handsight.recordings.declarations import check_declarations, check_facts
+from handsight.recordings.durable import one_line
 from handsight.recordings.episode import Episode
-from handsight.recordings.features import BOOKKEEPING_FEATURES, Feature
-from handsight.recordings.layout import INFO, MEGABYTE, PARTIAL, new_info, read_info, shown
-from handsight.recordings.recovery import lock, unlock
+from handsight.recordings.features import Feature
+from handsight.recordings.layout import MEGABYTE, new_info, shown
+from handsight.recordings.recovery import begin, lock, unlock
 from handsight.recordings.sealed import read_sealed
 from handsight.recordings.shards import seal
 from handsight.recordings.stats import Figures
+from handsight.recordings.videos import count_frames
 
 _NO_FACTS: Mapping[str, str] = MappingProxyType({})
 
@@ -91,7 +91,7 @@ class Writer:
         self._lock = lock(self._root)
         try:
             with one_line(self._root, "opening"):
-                info = self._open(info)
+                info = begin(self._root, info)
         except BaseException:
             self._lock.release()
             raise
@@ -100,36 +100,6 @@ class Writer:
         self._tasks = {task: i for i, task in enumerate(read_sealed(self._root, info).tasks)}
         self._journal = journal.Journal(self._root, data_schema(self._features))
         self._episode = self._new_episode()
-
-    def _open(self, info: dict[str, Any]) -> dict[str, Any]:
-        """Start a recording, or finish and check the one that is there; return its `info.json`."""
-        if not (self._root / INFO).exists():
-            found = [
-                path for path in self._root.rglob("*") if path.is_file() and not path.name.startswith(".")
-            ]
-            found = [path for path in found if not path.name.endswith(PARTIAL)]
-            if found:
-                raise HandsightError(
-                    f"{shown(self._root)} holds {found[0].relative_to(self._root)} and no {INFO}; give a new "
-                    "or empty folder"
-                )
-            write_json(self._root / INFO, info)
-            return info
-        there = read_info(self._root)
-        read_sealed(self._root, there)
-        disagreements = differences(there, info)
-        if disagreements:
-            raise HandsightError(
-                f"{shown(self._root)} goes on only as it began: it has {disagreements[0]}; use the same or "
-                "give a new folder"
-            )
-        seal(self._root)
-        there = read_info(self._root)
-        limits = {key: info[key] for key in ("data_files_size_in_mb", "video_files_size_in_mb")}
-        if not limits.items() <= there.items():
-            there |= limits
-            write_json(self._root / INFO, there)
-        return there
 
     def add_frame(self, frame: Mapping[str, Any]) -> None:
         """Add one frame to the episode under way.
@@ -163,7 +133,7 @@ class Writer:
         checked = check_facts(self._facts, facts, self.next_episode)
         with self._committing():
             columns, figures = self._episode.finish()
-            self._append(columns, figures, self._episode.videos, checked, task)
+            self._append(columns, figures, self._episode.videos, checked, task, self._episode.length)
         self._episode = self._new_episode()
         return self.next_episode - 1
 
@@ -219,12 +189,13 @@ class Writer:
                 f"episode {self.next_episode} came with {', '.join((*columns, *videos))}; expected "
                 f"{', '.join(self._features)}"
             )
+        length = len(next(iter(columns.values()))) if columns else count_frames(next(iter(videos.values())))
         with self._committing():
             own = {key: self._journal.video(key, self.next_episode) for key in videos}
             for key, path in own.items():
                 path.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(videos[key], path)
-            self._append(columns, figures, own, checked, task)
+            self._append(columns, figures, own, checked, task, length)
         return self.next_episode - 1
 
     def discard_episode(self) -> None:
@@ -279,25 +250,13 @@ class Writer:
         videos: Mapping[str, Path],
         facts: Mapping[str, Any],
         task: str,
+        length: int,
     ) -> None:
         """Write an episode to the journal, and seal the journal when it is full."""
-        length = self._episode.length if not columns else len(next(iter(columns.values())))
-        row = np.arange(length)[:, None]
-        bookkeeping: dict[str, Column] = {
-            "timestamp": (row / self._fps).astype(np.float32),
-            "frame_index": row,
-            "episode_index": np.full_like(row, self.next_episode),
-            "index": self._next_frame + row,
-            "task_index": np.full_like(row, self._tasks.setdefault(task, len(self._tasks))),
-        }
-        schema = data_schema(self._features)
-        arrays = [
-            to_arrow(BOOKKEEPING_FEATURES[n], bookkeeping[n])
-            if n in bookkeeping
-            else to_arrow(self._features[n], columns[n])
-            for n in schema.names
-        ]
-        batch = pa.RecordBatch.from_arrays(arrays, schema=schema)
+        number = self._tasks.setdefault(task, len(self._tasks))
+        batch = episode_batch(
+            self._features, columns, self.next_episode, self._next_frame, length, number, self._fps
+        )
         self._journal.append(journal.Entry(self.next_episode, task, facts, figures, videos, batch))
         self.next_episode += 1
         self._next_frame += length

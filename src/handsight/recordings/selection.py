@@ -1,0 +1,114 @@
+"""Which of a recording's streams are used, and under which names."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from handsight.errors import HandsightError
+from handsight.recordings.features import BOOKKEEPING_FEATURES, Feature
+from handsight.recordings.layout import INFO, shown
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The streams of a recording.
+
+    Args:
+        root: of the recording.
+        on_disk: every stream that can be read, by its name on disk.
+        unsupported: the others, with the reason: depth, audio, unknown types.
+    """
+
+    root: Path
+    on_disk: Mapping[str, Feature]
+    unsupported: Mapping[str, str]
+
+    def pick(self, images: str | Sequence[str] | None, names: Mapping[str, str]) -> dict[str, Feature]:
+        """Return streams and chosen cameras under the names they shall have.
+
+        Args:
+            images: cameras by name; None for all.
+            names: wanted name → name on disk.
+
+        Raises:
+            HandsightError: one of them is not there.
+        """
+        others = [name for name, feature in self.on_disk.items() if not feature.is_camera]
+        cameras = [name for name, feature in self.on_disk.items() if feature.is_camera]
+        for wanted, name in names.items():
+            if name not in self.on_disk:
+                raise self.lacks(name, wanted, others)
+        chosen = [images] if isinstance(images, str) else cameras if images is None else list(images)
+        for name in chosen:
+            if name not in cameras:
+                raise self.lacks(name, "images", cameras)
+        taken = {*names, *names.values()}
+        kept = {n: f for n, f in self.on_disk.items() if n not in taken and (not f.is_camera or n in chosen)}
+        return kept | {wanted: self.on_disk[name] for wanted, name in names.items()}
+
+    def lacks(self, name: str, wanted: str, available: Sequence[str]) -> HandsightError:
+        """Return the error for a stream that is not there: what is there, and how to say it.
+
+        Args:
+            name: that was looked for on disk.
+            wanted: name it would have had; `images` for a camera.
+            available: names that would do.
+        """
+        kind = "camera" if wanted == "images" else "stream"
+        has = f"it has: {', '.join(available)}" if available else f"it has no {kind} at all"
+        if name in self.unsupported:
+            has = f"{self.unsupported[name]}; {has}"
+        message = f"{shown(self.root)} has no {kind} {name!r} ({has})"
+        if available:
+            closest = (difflib.get_close_matches(name, available, 1, 0) or available)[0]
+            option = f"--{wanted} " if wanted in ("action", "images") else f"--streams {wanted}="
+            message += f". Say which to use: {option}{closest}"
+        return HandsightError(message)
+
+
+def read_features(root: Path, info: Mapping[str, Any]) -> Selection:
+    """Read which streams `info.json` declares.
+
+    Raises:
+        HandsightError: a stream's entry is not one.
+    """
+    ours = (info.get("handsight") or {}).get("streams")
+    features, unsupported = {}, {}
+    for name, entry in info["features"].items():
+        if name in BOOKKEEPING_FEATURES:
+            continue
+        if not isinstance(entry, dict) or not isinstance(entry.get("shape"), list) or "dtype" not in entry:
+            raise HandsightError(f"{shown(root / INFO)}: stream {name!r} lacks dtype or shape; restore it")
+        reason = _unreadable(entry)
+        if reason is None:
+            declared = ours.get(name) if isinstance(ours, dict) else None
+            channels_first = entry["dtype"] in ("image", "video") and entry["shape"][2] != 3
+            if channels_first:  # so some describe them; the pictures themselves have no order of axes
+                entry = {**entry, "shape": [*entry["shape"][1:], 3]}
+            features[name] = Feature.from_info(entry, declared if isinstance(declared, dict) else {})
+        else:
+            unsupported[name] = f"{name!r} is {reason}"
+    return Selection(root, features, unsupported)
+
+
+def _unreadable(entry: Mapping[str, Any]) -> str | None:
+    """Return why a stream cannot be read here, or None."""
+    kind, shape = entry["dtype"], entry["shape"]
+    if not all(isinstance(size, int) and size > 0 for size in shape):
+        return f"of shape {shape}"
+    if kind in ("image", "video"):
+        rgb = len(shape) == 3 and (shape[2] == 3 or shape[0] == 3)
+        return None if rgb else f"no RGB camera but of shape {shape}"
+    if kind in ("bool", "string"):
+        return None
+    try:
+        readable = np.dtype(kind).kind in "iuf"
+    except TypeError:
+        readable = False
+    return None if readable else f"of dtype {kind!r}"
