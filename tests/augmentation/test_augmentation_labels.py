@@ -1,4 +1,5 @@
 from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -8,7 +9,9 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from handsight.augmentation import Augmentation, check_moves, move_labels
+from handsight.augmentation.labels import MOVES
 from handsight.errors import HandsightError
+from handsight.recordings.features import Moves
 
 HEIGHT, WIDTH, SIZE = 48, 64, 64
 MIRROR = np.diag([-1.0, 1.0, 1.0])
@@ -25,6 +28,10 @@ def mirrored(count=1, flip=True):
         SIZE, (1.0, 1.0), (WIDTH / HEIGHT, WIDTH / HEIGHT), flip_probability=float(flip)
     )
     return augmentation.draw(torch.Generator().manual_seed(0), count, HEIGHT, WIDTH)
+
+
+def test_every_declaration_of_a_recording_is_understood():
+    assert get_args(Moves) == MOVES
 
 
 @settings(deadline=None, max_examples=30)
@@ -185,7 +192,7 @@ def test_refuses_what_it_cannot_move(kind, size, names, message):
 def test_refuses_odd_sines_and_cosines_and_wrong_rows():
     with pytest.raises(HandsightError, match="as an angle but has 3 entries"):
         move_labels({"a": torch.ones(1, 3)}, {"a": "angle"}, mirrored(), between={"a": "angle"})
-    with pytest.raises(HandsightError, match="'a' has 3 rows for 8 images"):
+    with pytest.raises(HandsightError, match=r"'a' has shape \[3, 1\] for 8 images"):
         move_labels({"a": torch.ones(3, 1)}, {"a": "angle"}, drawn()[1])
 
 

@@ -120,20 +120,7 @@ def move_labels(
     moved, inside = {}, {}
     for name, values in streams.items():
         kind, step = moves.get(name), (between or {}).get(name)
-        if len(values) != len(parameters):
-            raise HandsightError(
-                f"stream '{name}' has {len(values)} rows for {len(parameters)} images; give one row per image"
-            )
-        if kind == "point" and values.shape[-1] != 2:
-            raise HandsightError(
-                f"stream '{name}' moves as a point but has {values.shape[-1]} entries; "
-                "give x and y in its last dimension"
-            )
-        if kind == "rotation" and values.shape[-1] != 4:
-            raise HandsightError(
-                f"stream '{name}' moves as a rotation but has {values.shape[-1]} entries; "
-                "give a quaternion wxyz"
-            )
+        _check_shape(name, values, kind, len(parameters))
         if kind == "point":
             moved[name] = _move_points(values, parameters, displacement=step in ("difference", "sum"))
             inside[name] = ((moved[name] >= 0) & (moved[name] <= 1)).all(dim=-1)
@@ -145,6 +132,21 @@ def move_labels(
                 flip, _mirrored(name, values, str(kind), step, (names or {}).get(name)), values
             )
     return MovedLabels(moved, inside)
+
+
+def _check_shape(stream: str, values: Tensor, kind: str | None, images: int) -> None:
+    if values.ndim < 2 or len(values) != images:
+        raise HandsightError(
+            f"stream '{stream}' has shape {list(values.shape)} for {images} images; give [N, ..., D]"
+        )
+    entries, what = {"point": (2, "x and y"), "rotation": (4, "a quaternion wxyz")}.get(
+        kind or "", (None, "")
+    )
+    if entries is not None and values.shape[-1] != entries:
+        raise HandsightError(
+            f"stream '{stream}' moves as a {kind} but has {values.shape[-1]} entries; "
+            f"give {what} in its last dimension"
+        )
 
 
 def _rows(per_image: Tensor, values: Tensor) -> Tensor:
