@@ -19,13 +19,13 @@ from handsight.commands.parsing import Runner, choose, existing, from_function, 
 from handsight.commands.progress import counting, stepping
 from handsight.encoders import load_encoder
 from handsight.errors import HandsightError
-from handsight.evaluation import OnlineKNN, Table, collapse_warning, in_words
+from handsight.evaluation import Table, in_words
 from handsight.methods import METHODS, Method
 from handsight.recordings import Recording
-from handsight.studies.benchmark import labelled_frames, measure_objects
+from handsight.studies.benchmark import measure_objects, monitors
 from handsight.studies.controls import train_controls
 from handsight.studies.robot import measure_robot
-from handsight.training import Monitor, Training, estimate, made_with, prepare, read_config, train
+from handsight.training import Training, estimate, made_with, prepare, read_config, train
 from handsight.training.run import write_atomically
 
 
@@ -65,7 +65,7 @@ def _run_pretraining(method: type[Method], options: dict[str, Any]) -> None:
     with counting("decoding frames") as decoding:
         prepared = prepare(made, recordings, training, decoding)
     with stepping(f"{method.name}") as progress:
-        folder = train(prepared, out, monitors_for(recordings, made.encoder.image_size), progress)
+        folder = train(prepared, out, monitors(recordings, made.encoder.image_size), progress)
     if prepared.fabric.is_global_zero:
         print(f"{folder}: {prepared.steps} steps done. Next: handsight evaluate {folder}")
 
@@ -73,32 +73,6 @@ def _run_pretraining(method: type[Method], options: dict[str, Any]) -> None:
 def open_recordings(data: Sequence[str], images: Sequence[str] | None, action: str | None) -> list[Recording]:
     """Open one or several recordings under the names that the user gave."""
     return [Recording(path, images=images, action=action) for path in data]
-
-
-def monitors_for(recordings: Sequence[Recording], size: int, most: int = 2_000) -> list[Monitor]:
-    """Return an online kNN on validation objects, where the recordings know categories and have such objects."""
-    if not all("category" in recording.facts for recording in recordings):
-        return []
-    splits = {str(split) for recording in recordings for split in recording.splits()}
-    if not {"train", "validation"} <= splits:
-        return []
-    bank = labelled_frames(recordings, "train", size, most=most)
-    queries = labelled_frames(recordings, "validation", size, most=most)
-    return [_WarnedKNN(OnlineKNN(bank, queries))]
-
-
-class _WarnedKNN:
-    """The online kNN, which says in words when the features collapse."""
-
-    def __init__(self, knn: OnlineKNN) -> None:
-        self.knn = knn
-
-    def __call__(self, encoder: Any, step: int) -> dict[str, float]:
-        values = self.knn(encoder, step)
-        warned = collapse_warning(values)
-        if warned:
-            print(f"handsight: step {step}: {warned}", file=sys.stderr)
-        return values
 
 
 def _say_estimate(method: Method, recordings: Sequence[Recording], training: Training, out: Path) -> None:

@@ -10,8 +10,9 @@ import torch
 
 from handsight.encoders import Encoder, random_encoder_calibrated
 from handsight.errors import HandsightError
-from handsight.evaluation import SPLITS, Features, LabelledFrames, ObjectBenchmark, Split, extract, object_benchmark
+from handsight.evaluation import SPLITS, Features, LabelledFrames, ObjectBenchmark, OnlineCollapse, OnlineKNN, Split, extract, object_benchmark
 from handsight.recordings import Clips, Recording
+from handsight.training import Monitor
 
 RANDOM = "random"
 """The row of the random encoder."""
@@ -149,3 +150,21 @@ def with_random(encoders: Mapping[str, Encoder], recordings: Sequence[Recording]
     _, numbers = clips.locate(np.sort(chosen))
     pictures = torch.from_numpy(clips.read(numbers)).permute(0, 3, 1, 2)
     return {RANDOM: random_encoder_calibrated(model, pictures, seed=seed), **encoders}
+
+
+def monitors(recordings: Sequence[Recording], size: int, most: int = 2_000) -> list[Monitor]:
+    """Return what looks at an encoder while it learns: collapse on validation frames, and where categories are known an online kNN.
+
+    Args:
+        recordings: that the encoder is trained on.
+        size: of the encoder's image, in pixels.
+        most: frames of a split at most.
+    """
+    splits = {str(split) for recording in recordings for split in recording.splits()}
+    if "validation" not in splits:
+        return []
+    if "train" in splits and all("category" in recording.facts for recording in recordings):
+        return [OnlineKNN(*(labelled_frames(recordings, split, size, most=most) for split in SPLITS[:2]))]
+    clips = Clips(recordings, split="validation", size=size)
+    _, numbers = clips.locate(np.linspace(0, clips.num_frames - 1, min(most, clips.num_frames)).astype(np.int64))
+    return [OnlineCollapse(clips.read, numbers)]

@@ -1,0 +1,199 @@
+"""The demo: turning objects, four encoders of equal budget, an honest table and one page, from nothing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from handsight.augmentation import Augmentation
+from handsight.encoders import load_encoder
+from handsight.evaluation import in_words
+from handsight.methods import METHODS
+from handsight.recordings import Recording
+from handsight.report import (
+    Clip,
+    EmbeddingMap,
+    Report,
+    choose_rows,
+    clips_section,
+    curves_section,
+    embed_2d,
+    facts_section,
+    find_neighbours,
+    map_section,
+    neighbours_section,
+    table_section,
+    write,
+)
+from handsight.studies.benchmark import RANDOM, Measured, category_names, measure_objects, monitors
+from handsight.training import made_with, pretrain, read_log
+from handsight.training.run import write_atomically
+from handsight.worlds import Turntable, collect
+
+ROWS = {"SimCLR": "simclr", "SimCLR-TT": "simclr-tt", "AA-SimCLR": "action-aware", "supervised": "supervised"}
+"""Row of the table → method."""
+
+COMPARISONS = (
+    *((row, RANDOM) for row in ROWS),
+    ("AA-SimCLR", "SimCLR-TT"),
+    ("AA-SimCLR", "SimCLR"),
+    ("SimCLR-TT", "SimCLR"),
+)
+
+Counting = Callable[[str], AbstractContextManager[Callable[..., None]]]
+
+
+@dataclass(frozen=True)
+class DemoSettings:
+    """How large the demo is.
+
+    Args:
+        objects: clips, one object each; the object factory divides them into train, validation and test.
+        views: frames of a clip.
+        image_size: side of a frame in pixels.
+        steps: of the optimiser, the same for every method.
+        batch_size: samples in a step; every method forwards two pictures a sample.
+        channels: of the encoder's four stages: a ResNet-18 of another width.
+        learning_rate: of AdamW.
+        seed: of everything random.
+        workers: processes that render.
+    """
+
+    objects: int = 1440
+    views: int = 12
+    image_size: int = 48
+    steps: int = 600
+    batch_size: int = 128
+    channels: tuple[int, int, int, int] = (32, 64, 128, 256)
+    learning_rate: float = 1e-3
+    seed: int = 0
+    workers: int = 2
+
+
+def demonstrate(out: Path, settings: DemoSettings, counting: Counting, say: Callable[[str], None]) -> Path:
+    """Collect, pretrain, evaluate and report; what is there already is kept, so the same call again goes on.
+
+    Args:
+        out: folder for everything.
+        settings: how large.
+        counting: gives, for a title, a context with a progress callback.
+        say: told what begins.
+
+    Returns:
+        The page.
+    """
+    began = time.monotonic()
+    world = Turntable(image_size=settings.image_size, views=settings.views)
+    data = out / "turntable"
+    with counting("turning objects") as progress:
+        collect(world, data, settings.objects, settings.seed, workers=settings.workers, progress=progress)
+    recording = Recording(data)
+    runs = {row: _train(row, recording, out, settings, counting) for row in ROWS}
+    encoders = {row: load_encoder(folder) for row, folder in runs.items()}
+    found = measure_objects(encoders, [recording], compare=COMPARISONS, seed=settings.seed, say=say)
+    table = found.benchmark.table
+    write_atomically(out / "table.json", table.to_json())
+    write_atomically(out / "table.md", table.to_markdown() + "\n" + "\n".join(in_words(table)) + "\n")
+    say("drawing the report")
+    return write(_report(recording, runs, found, settings, time.monotonic() - began), out / "report" / "index.html")
+
+
+def _train(row: str, recording: Recording, out: Path, settings: DemoSettings, counting: Counting) -> Path:
+    torch.manual_seed(settings.seed)
+    method = METHODS[ROWS[row]](
+        encoder="resnet18",
+        image_size=settings.image_size,
+        encoder_options={"channels": list(settings.channels), "stem_width": settings.channels[0]},
+        augmentation=Augmentation(size=settings.image_size),
+    )
+    with counting(row) as progress:
+        return pretrain(
+            method,
+            recording,
+            out=out / "runs" / ROWS[row],
+            steps=settings.steps,
+            batch_size=settings.batch_size,
+            learning_rate=settings.learning_rate,
+            precision="bf16-mixed",
+            seed=settings.seed,
+            checkpoint_every=100,
+            log_every=10,
+            monitor_every=max(1, settings.steps // 5),
+            monitors=monitors([recording], settings.image_size, most=1_500),
+            progress=progress,
+        )
+
+
+def _report(recording: Recording, runs: Mapping[str, Path], found: Measured, settings: DemoSettings, seconds: float) -> Report:
+    test, names = found.frames, category_names([recording])
+    categories = [names[code] for code in test.category]
+    generator = np.random.default_rng(settings.seed)
+    queries = generator.choice(len(test), 6, replace=False).tolist()
+    shown = choose_rows(len(test), generator, 1200)
+    pictures = test.read(test.index)
+    splits = recording.splits()
+    counts = {split: int((splits == split).sum()) for split in ("train", "validation", "test")}
+    return Report(
+        title="Handsight: what turning objects teaches an encoder",
+        lead=[
+            f"{recording.num_episodes} simulated objects of {len(names)} categories were turned before a camera. Four encoders of equal budget"
+            f" ({settings.steps} steps of {settings.batch_size} samples, {settings.image_size} px) learned from {counts['train']} of them;"
+            f" the table measures them on {counts['test']} objects that none of them saw.",
+            "One training seed each, a small network and small pictures: the intervals are over test objects and say nothing about other seeds.",
+        ],
+        sections=[
+            table_section(found.benchmark.table),
+            clips_section(_clips(recording, generator)),
+            curves_section({row: read_log(folder) for row, folder in runs.items()}),
+            neighbours_section(
+                {
+                    row: find_neighbours(features.embeddings, pictures, categories, test.object, queries)
+                    for row, features in found.test.items()
+                    if row in (RANDOM, "SimCLR-TT", "AA-SimCLR")
+                }
+            ),
+            map_section(
+                [
+                    EmbeddingMap(row, embed_2d(features.embeddings[shown], settings.seed), [categories[i] for i in shown])
+                    for row, features in found.test.items()
+                    if row in (RANDOM, "AA-SimCLR")
+                ]
+            ),
+            facts_section(
+                {"command": "handsight demo", "seconds in all": round(seconds), **made_with()},
+                {"demo": asdict(settings), "world": recording.info.get("handsight", {}).get("world", {})},
+            ),
+        ],
+    )
+
+
+def _clips(recording: Recording, generator: np.random.Generator, count: int = 4) -> list[Clip]:
+    """Return a few training clips of different categories with their actions."""
+    training = np.flatnonzero(recording.splits() == "train")
+    chosen: list[int] = []
+    for episode in generator.permutation(training):
+        if recording.facts["category"][episode] not in [recording.facts["category"][other] for other in chosen]:
+            chosen.append(int(episode))
+        if len(chosen) == count:
+            break
+    clips = []
+    for episode in chosen:
+        rows = np.arange(recording.episode_starts[episode], recording.episode_starts[episode + 1])
+        angle = np.asarray(recording.stream("action")[rows]).reshape(-1)
+        clips.append(
+            Clip(
+                recording.frames(rows),
+                str(recording.facts["category"][episode]),
+                "train",
+                actions=np.diff(angle)[:, None],
+                kind="angle",
+                unit="rad",
+            )
+        )
+    return clips
