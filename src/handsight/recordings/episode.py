@@ -52,11 +52,11 @@ class Episode:
             videos[name], features[name].shape, fps, codec, codec_options
         )
 
-    def extend(self, frames: Mapping[str, Any]) -> None:
-        """Add n frames: for each stream an array `[n, *shape]`. On an error of the caller's none is added.
+    def conform(self, frames: Mapping[str, Any]) -> dict[str, npt.NDArray[Any]]:
+        """Return frames as they are kept, for each stream `[n, *shape]`; nothing is added yet.
 
         Raises:
-            HandsightError: a stream is missing, unknown, of another shape or dtype, or not finite.
+            HandsightError: a stream is missing, unknown, of another shape, dtype or length, or not finite.
         """
         missing = [name for name in self._features if name not in frames]
         unknown = [name for name in frames if name not in self._features]
@@ -65,17 +65,20 @@ class Episode:
             raise HandsightError(f"frame {self.length} {came}; expected {', '.join(self._features)}")
         checked = {n: conform(n, feature, frames[n], self.length) for n, feature in self._features.items()}
         lengths = {name: len(values) for name, values in checked.items()}
-        count = next(iter(lengths.values()))
         if len(set(lengths.values())) > 1:
             raise HandsightError(
-                f"streams of one episode differ in length: {lengths}; expected one row per frame in each"
+                f"streams of an episode differ in length: {lengths}; expected a row per frame"
             )
+        return checked
+
+    def extend(self, checked: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Add frames that `conform` returned."""
         for name, values in checked.items():
             if name in self._chunks:
                 self._chunks[name].append(values)
             else:
                 self._add_pictures(name, values)
-        self.length += count
+        self.length += len(next(iter(checked.values())))
 
     def _add_pictures(self, name: str, frames: npt.NDArray[np.uint8]) -> None:
         if name not in self._images and name not in self._encoders and len(frames):

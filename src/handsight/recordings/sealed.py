@@ -83,7 +83,8 @@ def read_sealed(root: Path, info: Mapping[str, Any]) -> Sealed:
         HandsightError: the recording was written by something else, or its meta files cannot be read.
     """
     ours = info.get("handsight")
-    if not isinstance(ours, dict) or not {"streams", "facts"} <= set(ours):
+    facts = ours.get("facts") if isinstance(ours, dict) else None
+    if not isinstance(facts, dict) or not all(kind in FACT_TYPES for kind in facts.values()):
         raise HandsightError(
             f"{shown(root)} was not written by Handsight; episodes can only be added to a recording of its "
             "own"

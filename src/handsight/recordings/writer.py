@@ -93,7 +93,7 @@ class Writer:
             with one_line(self._root, "opening"):
                 info = begin(self._root, info)
         except BaseException:
-            self._lock.release()
+            unlock(self._root, self._lock)
             raise
         self.next_episode = int(info["total_episodes"])
         self._next_frame = int(info["total_frames"])
@@ -113,8 +113,9 @@ class Writer:
                 is then not added.
         """
         self._check_usable()
-        with one_line(self._root, "adding a frame"):
-            self._episode.extend({name: np.asarray(value)[None] for name, value in frame.items()})
+        checked = self._episode.conform({name: np.asarray(value)[None] for name, value in frame.items()})
+        with self._changing("adding a frame"):
+            self._episode.extend(checked)
 
     def save_episode(self, facts: Mapping[str, Any] = MappingProxyType({}), task: str = "") -> int:
         """Save the episode under way; return its index. When this returns, the episode survives a kill.
@@ -131,7 +132,7 @@ class Writer:
         if self._episode.length == 0:
             raise HandsightError(f"episode {self.next_episode} has no frames; add frames before saving it")
         checked = check_facts(self._facts, facts, self.next_episode)
-        with self._committing():
+        with self._changing("saving an episode"):
             columns, figures = self._episode.finish()
             self._append(columns, figures, self._episode.videos, checked, task, self._episode.length)
         self._episode = self._new_episode()
@@ -156,8 +157,9 @@ class Writer:
                 "an episode is under way; save_episode or discard_episode before adding a whole one"
             )
         check_facts(self._facts, facts, self.next_episode)
-        with one_line(self._root, "adding an episode"):
-            self._episode.extend(frames)
+        checked = self._episode.conform(frames)
+        with self._changing("adding an episode"):
+            self._episode.extend(checked)
         return self.save_episode(facts, task)
 
     def add_encoded_episode(
@@ -189,8 +191,14 @@ class Writer:
                 f"episode {self.next_episode} came with {', '.join((*columns, *videos))}; expected "
                 f"{', '.join(self._features)}"
             )
-        length = len(next(iter(columns.values()))) if columns else count_frames(next(iter(videos.values())))
-        with self._committing():
+        lengths = {name: len(values) for name, values in columns.items()}
+        lengths |= {name: count_frames(path) for name, path in videos.items()}
+        length = next(iter(lengths.values()))
+        if length == 0 or len(set(lengths.values())) > 1:
+            raise HandsightError(
+                f"episode {self.next_episode} came with different numbers of frames: {lengths}"
+            )
+        with self._changing("saving an episode"):
             own = {key: self._journal.video(key, self.next_episode) for key in videos}
             for key, path in own.items():
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -233,13 +241,10 @@ class Writer:
         return Episode(self._features, self._fps, videos, self._codec, self._codec_options)
 
     @contextmanager
-    def _committing(self) -> Iterator[None]:
-        """Hold the writer unusable meanwhile.
-
-        After an interruption only reopening knows what the journal holds.
-        """
+    def _changing(self, doing: str) -> Iterator[None]:
+        """Hold the writer unusable meanwhile: after an interruption, only the files know what was done."""
         self._usable = False
-        with one_line(self._root, f"saving episode {self.next_episode}"):
+        with one_line(self._root, doing):
             yield
         self._usable = True
 
