@@ -1,0 +1,9 @@
+"""Worlds: where an agent can act, and how what it did and saw becomes a recording."""
+
+from handsight.worlds.collect import collect as collect
+from handsight.worlds.turntable import Turntable as Turntable
+from handsight.worlds.world import Episode as Episode
+from handsight.worlds.world import World as World
+
+WORLDS: dict[str, type[Turntable]] = {"turntable": Turntable}
+"""Name on the command line → world."""

@@ -1,0 +1,56 @@
+"""Off-screen graphics: MuJoCo with an OpenGL context that needs no display."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+from handsight.errors import HandsightError
+
+
+def load_mujoco() -> Any:
+    """Import MuJoCo and return it; without a display it is asked to draw through EGL.
+
+    Raises:
+        HandsightError: MuJoCo finds no OpenGL to draw with.
+    """
+    if sys.platform == "linux" and not os.environ.get("DISPLAY"):
+        os.environ.setdefault("MUJOCO_GL", "egl")
+    try:
+        import mujoco
+    except Exception as error:  # it looks for OpenGL on import, and what it raises depends on what is missing
+        raise _no_graphics(error) from error
+    return mujoco
+
+
+def open_context(width: int, height: int) -> tuple[Any, str]:
+    """Open an OpenGL context and make it current; return it and the name of the device that draws.
+
+    Args:
+        width: of the largest picture, pixels.
+        height: of the largest picture, pixels.
+
+    Raises:
+        HandsightError: there is no OpenGL; says what to install.
+    """
+    mujoco = load_mujoco()
+    try:
+        context = mujoco.GLContext(width, height)
+        context.make_current()
+        from OpenGL import GL
+
+        device = GL.glGetString(GL.GL_RENDERER)
+        if device is None:
+            raise RuntimeError("the OpenGL context does not answer")
+    except Exception as error:  # each back end raises its own
+        raise _no_graphics(error) from error
+    return context, device.decode()
+
+
+def _no_graphics(error: Exception) -> HandsightError:
+    reason = " ".join(str(error).split()) or type(error).__name__
+    return HandsightError(
+        f"no OpenGL to draw with (MUJOCO_GL={os.environ.get('MUJOCO_GL', '')}: {reason[:120]}); on Debian or Ubuntu install "
+        "libegl1 and libgl1-mesa-dri, or set MUJOCO_GL=osmesa with libosmesa6"
+    )

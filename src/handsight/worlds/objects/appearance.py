@@ -1,0 +1,131 @@
+"""What things look like: procedural textures and finishes, drawn without knowing what they will be on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from handsight.worlds.objects.parts import FINISHES_N
+
+TEXTURE_SIZE = 128
+"""Width and height of every texture, pixels. Textures wrap around."""
+
+Pattern = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Finish:
+    """How a surface looks.
+
+    Args:
+        texture: uint8 `[TEXTURE_SIZE, TEXTURE_SIZE, 3]`, RGB.
+        repeat: times that the texture repeats over the unit of length.
+        specular: strength of highlights, 0 to 1.
+        shininess: how small the highlights are, 0 to 1.
+    """
+
+    texture: NDArray[np.uint8]
+    repeat: float
+    specular: float
+    shininess: float
+
+
+def _grid() -> tuple[Pattern, Pattern]:
+    at = np.arange(TEXTURE_SIZE) / TEXTURE_SIZE
+    return np.meshgrid(at, at, indexing="xy")  # type: ignore[return-value]
+
+
+def noise(rng: np.random.Generator, octaves: int = 5, roughness: float = 0.6) -> Pattern:
+    """Return smooth noise that wraps around, `[TEXTURE_SIZE, TEXTURE_SIZE]` in [0, 1]: octaves of value noise."""
+    total = np.zeros((TEXTURE_SIZE, TEXTURE_SIZE))
+    for octave in range(octaves):
+        cells = 2 ** (octave + 2)
+        values = rng.random((cells, cells))
+        at = np.arange(TEXTURE_SIZE) * cells / TEXTURE_SIZE
+        low = at.astype(int)
+        share = at - low
+        share = share * share * (3 - 2 * share)
+        rows = values[low] * (1 - share)[:, None] + values[(low + 1) % cells] * share[:, None]
+        total += roughness**octave * (rows[:, low] * (1 - share) + rows[:, (low + 1) % cells] * share)
+    return (total - total.min()) / np.ptp(total)
+
+
+def _plain(rng: np.random.Generator) -> Pattern:
+    return np.full((TEXTURE_SIZE, TEXTURE_SIZE), 0.0)
+
+
+def _checker(rng: np.random.Generator) -> Pattern:
+    x, y = _grid()
+    squares = 2 * int(rng.integers(1, 5))
+    return ((np.floor(x * squares) + np.floor(y * squares)) % 2).astype(float)
+
+
+def _stripes(rng: np.random.Generator) -> Pattern:
+    x, y = _grid()
+    across = x * int(rng.integers(0, 4)) * 2 + y * int(rng.integers(1, 4)) * 2
+    return ((across % 1) < rng.uniform(0.25, 0.75)).astype(float)
+
+
+def _dots(rng: np.random.Generator) -> Pattern:
+    x, y = _grid()
+    dots = int(rng.integers(3, 7))
+    distance = np.hypot((x * dots) % 1 - 0.5, (y * dots) % 1 - 0.5)
+    return np.clip((rng.uniform(0.2, 0.4) - distance) * 20, 0, 1)
+
+
+def _gradient(rng: np.random.Generator) -> Pattern:
+    x, y = _grid()
+    return 0.5 + 0.5 * np.cos(2 * np.pi * (x * int(rng.integers(0, 2)) + y) + rng.uniform(0, 6))
+
+
+def _wood(rng: np.random.Generator) -> Pattern:
+    x, _ = _grid()
+    return 0.5 + 0.5 * np.sin(2 * np.pi * (x * int(rng.integers(3, 9)) + 1.5 * noise(rng, 3)))
+
+
+def _bricks(rng: np.random.Generator) -> Pattern:
+    x, y = _grid()
+    rows = 2 * int(rng.integers(2, 5))
+    row = np.floor(y * rows)
+    joint = 0.08
+    along = (x * rows / 2 + 0.5 * (row % 2)) % 1
+    return ((along > joint) & ((y * rows) % 1 > 2 * joint)).astype(float)
+
+
+def _marble(rng: np.random.Generator) -> Pattern:
+    return np.abs(2 * noise(rng, 5, 0.7) - 1)
+
+
+PATTERNS: tuple[Callable[[np.random.Generator], Pattern], ...] = (
+    *(_plain, _plain, _checker, _stripes, _dots, _gradient, noise, _wood, _bricks, _marble),
+)
+
+
+def draw_texture(rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Return a texture: a pattern between two colours, roughened by a little noise; uint8 RGB."""
+    pattern = PATTERNS[rng.integers(len(PATTERNS))](rng)[..., None]
+    first, second = draw_colour(rng), draw_colour(rng)
+    if rng.random() < 0.5:  # half of all patterns are shades of one colour
+        second = first * rng.uniform(0.5, 0.85)
+    grain = 1 + rng.uniform(0.0, 0.2) * (noise(rng)[..., None] - 0.5)
+    return np.clip((first * (1 - pattern) + second * pattern) * grain * 255, 0, 255).astype(np.uint8)
+
+
+def draw_colour(rng: np.random.Generator) -> NDArray[np.float64]:
+    """Return a colour, RGB in [0, 1]: any hue, from grey to full, none of it nearly black."""
+    hue, saturation, value = rng.random(), rng.beta(1.2, 1.5), rng.uniform(0.25, 1.0)
+    wheel = np.clip(np.abs((hue * 6 + np.array([0.0, 4.0, 2.0])) % 6 - 3) - 1, 0, 1)
+    return np.asarray(value * (1 - saturation + saturation * wheel))
+
+
+def draw_finish(rng: np.random.Generator) -> Finish:
+    """Return a finish: texture and gloss."""
+    return Finish(draw_texture(rng), rng.uniform(0.5, 1.5), rng.uniform(0.0, 0.8), rng.uniform(0.1, 0.9))
+
+
+def draw_finishes(rng: np.random.Generator) -> tuple[Finish, ...]:
+    """Return an object's finishes."""
+    return tuple(draw_finish(rng) for _ in range(FINISHES_N))

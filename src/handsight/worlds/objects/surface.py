@@ -1,0 +1,86 @@
+"""From parts to what is drawn: triangles with normals and texture coordinates, brought to unit size."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+
+from handsight.worlds.objects.parts import FINISHES_N, Part
+
+CREASE_RAD = 0.75
+"""Faces that meet at more than this angle keep an edge between them; at less they are shaded as one curve."""
+
+
+@dataclass(frozen=True)
+class Surface:
+    """F triangles, corner by corner: `corners` and `normals` `[F, 3, 3]`, `texture` `[F, 3, 2]`, all float32."""
+
+    corners: NDArray[np.float32]
+    normals: NDArray[np.float32]
+    texture: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.corners)
+
+
+def surfaces_of(parts: list[Part]) -> tuple[Surface, ...]:
+    """Return one surface per finish, all together brought into the unit sphere about the origin.
+
+    The centre is that of the bounding box; the farthest point comes to distance 1.
+    """
+    points = np.concatenate([part.mesh.vertices for part in parts])
+    centre = (points.min(0) + points.max(0)) / 2
+    scale = 1 / max(float(np.linalg.norm(points - centre, axis=1).max()), 1e-12)
+    surfaces = []
+    for finish in range(FINISHES_N):
+        corners, normals = [np.zeros((0, 3, 3))], [np.zeros((0, 3, 3))]
+        for mesh, part_finish in parts:
+            if part_finish == finish:
+                triangles = (mesh.vertices[mesh.faces] - centre) * scale
+                area = np.linalg.norm(
+                    np.cross(triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0]), axis=1
+                )
+                triangles = triangles[area > 1e-10]
+                corners.append(triangles)
+                normals.append(corner_normals(triangles))
+        joined, turned = np.concatenate(corners), np.concatenate(normals)
+        surfaces.append(
+            Surface(joined.astype(np.float32), turned.astype(np.float32), _box_projection(joined))
+        )
+    return tuple(surfaces)
+
+
+def corner_normals(triangles: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return unit normals `[F, 3, 3]` at the corners of `triangles` `[F, 3, 3]` within the unit sphere.
+
+    At each corner it is the area-weighted mean over those faces meeting in that point that are within `CREASE_RAD`.
+    """
+    faces_n = len(triangles)
+    if not faces_n:
+        return np.zeros((0, 3, 3))
+    weighted = np.cross(triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0])
+    unit = weighted / np.maximum(np.linalg.norm(weighted, axis=1, keepdims=True), 1e-30)
+    # Which faces touch which point; points are the same where they agree to 1e-5, packed into one number to compare quickly.
+    cell = np.round((triangles.reshape(-1, 3) + 1) * 1e5).astype(np.int64)
+    point = np.unique(cell @ np.array([1, 2**20, 2**40]), return_inverse=True)[1]
+    face = np.repeat(np.arange(faces_n), 3)
+    corner = np.arange(3 * faces_n)
+    touches = coo_array((np.ones(3 * faces_n), (point, face))).tocsr()
+    at_point = coo_array((np.ones(3 * faces_n), (corner, point))).tocsr()
+    pairs = (at_point @ touches).tocoo()
+    own, other = face[pairs.row], pairs.col
+    near = np.einsum("ij,ij->i", unit[own], unit[other]) > np.cos(CREASE_RAD)
+    row, other = pairs.row[near], other[near]
+    total = np.stack([np.bincount(row, weighted[other, axis], 3 * faces_n) for axis in range(3)], 1)
+    total /= np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-30)
+    return total.reshape(faces_n, 3, 3)
+
+
+def _box_projection(triangles: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Return texture coordinates `[F, 3, 2]`: each face is painted from the axis that it faces most."""
+    facing = np.abs(np.cross(triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0])).argmax(1)
+    across = np.array([[1, 2], [0, 2], [0, 1]])[facing]
+    return np.take_along_axis(triangles, across[:, None, :].repeat(3, 1), 2).astype(np.float32)

@@ -1,0 +1,273 @@
+"""The stage: one compiled MuJoCo model and one graphics context that show object after object.
+
+Compiling a model and opening a context takes 0.1 s; showing another object on this stage takes 2 ms, as its triangles and textures
+are written into slots of the compiled model and sent to the graphics device.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from handsight.errors import HandsightError
+from handsight.worlds.graphics import load_mujoco, open_context
+from handsight.worlds.objects.appearance import TEXTURE_SIZE, Finish
+from handsight.worlds.objects.surface import Surface
+
+EXTENT = 40.0
+"""Half-width of floor and wall, in units of an object's radius: further than any camera sees."""
+
+
+@dataclass(frozen=True)
+class Camera:
+    """Where the picture is taken from.
+
+    Args:
+        position: `[3]`, z up.
+        target: `[3]`, what is in the middle of the picture.
+        fov_rad: vertical field of view.
+    """
+
+    position: NDArray[np.float64]
+    target: NDArray[np.float64]
+    fov_rad: float
+
+    @property
+    def rotation(self) -> Rotation:
+        """From the camera's frame (x right, y down, z into the picture) to the world's."""
+        forward = self.target - self.position
+        forward = forward / np.linalg.norm(forward)
+        right = np.cross(forward, [0.0, 0.0, 1.0])
+        right /= np.linalg.norm(right)
+        return Rotation.from_matrix(np.column_stack([right, np.cross(forward, right), forward]))
+
+
+@dataclass(frozen=True)
+class Light:
+    """A far light, and light from everywhere.
+
+    Args:
+        direction: `[3]`, in which it shines.
+        colour: `[3]`, of the far light.
+        ambient: `[3]`, from everywhere.
+    """
+
+    direction: NDArray[np.float64]
+    colour: NDArray[np.float64]
+    ambient: NDArray[np.float64]
+
+
+class Stage:
+    """Slots for surfaces, a floor, a wall, a light and a camera.
+
+    Args:
+        size: width and height of the picture, pixels.
+        slots_n: number of surfaces that can be shown at once.
+        triangles_n: number of triangles that a slot can hold.
+        antialias: draws at twice the size and averages 2 × 2 pixels.
+        closed: leaves out the back of each triangle, which does not show where surfaces are closed.
+
+    Attributes:
+        device: name of the graphics device that draws.
+
+    Raises:
+        HandsightError: there is no OpenGL; says what to install.
+    """
+
+    def __init__(
+        self, size: int, slots_n: int, triangles_n: int = 3072, antialias: bool = True, closed: bool = True
+    ) -> None:
+        self._size, self._drawn_size = size, size * (2 if antialias else 1)
+        self._mujoco = load_mujoco()
+        self._triangles_n, self._slots_n = triangles_n, slots_n
+        self._model = _model(self._mujoco, slots_n, triangles_n, self._drawn_size)
+        self._data = self._mujoco.MjData(self._model)
+        self._gl, self.device = open_context(self._drawn_size, self._drawn_size)
+        self._context = self._mujoco.MjrContext(self._model, self._mujoco.mjtFontScale.mjFONTSCALE_50)
+        self._mujoco.mjr_setBuffer(self._mujoco.mjtFramebuffer.mjFB_OFFSCREEN.value, self._context)
+        self._scene = self._mujoco.MjvScene(self._model, maxgeom=slots_n + 8)
+        self._scene.flags[:] = 0
+        self._scene.flags[self._mujoco.mjtRndFlag.mjRND_CULL_FACE] = closed
+        self._options, self._camera = self._mujoco.MjvOption(), self._mujoco.MjvCamera()
+        self._camera.type, self._camera.fixedcamid = self._mujoco.mjtCamera.mjCAMERA_FIXED, 0
+        self._rectangle = self._mujoco.MjrRect(0, 0, self._drawn_size, self._drawn_size)
+        self._pixels = np.empty((self._drawn_size, self._drawn_size, 3), np.uint8)
+
+    def show(self, slot: int, surface: Surface | None, finish: Finish | None = None, size: float = 1) -> None:
+        """Put a surface with its finish into a slot, or empty the slot; it stands at the origin until `place`.
+
+        Args:
+            slot: which, from 0.
+            surface: what; None or one without triangles empties the slot.
+            finish: how it looks.
+            size: by which it is scaled.
+
+        Raises:
+            HandsightError: it has more triangles than the slot holds.
+        """
+        self._check(slot)
+        model = self._model
+        model.geom_rgba[slot, 3] = (
+            0.0 if surface is None or len(surface) == 0 else 1.0
+        )  # MuJoCo skips what is transparent
+        self.place(slot, np.zeros(3), Rotation.identity())
+        if surface is None or finish is None or len(surface) == 0:
+            return
+        if len(surface) > self._triangles_n:
+            raise HandsightError(
+                f"a surface has {len(surface)} triangles; this stage was built for {self._triangles_n}"
+            )
+        start, corners_n = model.mesh_vertadr[slot], 3 * len(surface)
+        model.mesh_vert[start : start + corners_n] = surface.corners.reshape(-1, 3) * size
+        start = model.mesh_normaladr[slot]
+        model.mesh_normal[start : start + corners_n] = surface.normals.reshape(-1, 3)
+        start = model.mesh_texcoordadr[slot]
+        model.mesh_texcoord[start : start + corners_n] = surface.texture.reshape(-1, 2) * (
+            finish.repeat * size
+        )
+        model.mesh_facenum[slot] = len(surface)
+        model.mat_specular[slot], model.mat_shininess[slot] = finish.specular, finish.shininess
+        self._gl.make_current()
+        self._mujoco.mjr_uploadMesh(model, self._context, slot)
+        self._upload_texture(slot, finish.texture)
+
+    def place(self, slot: int, position: NDArray[np.float64], rotation: Rotation) -> None:
+        """Move a slot's surface."""
+        self._check(slot)
+        self._model.geom_pos[slot] = position
+        self._model.geom_quat[slot] = rotation.as_quat(scalar_first=True)
+
+    def background(self, floor: NDArray[np.uint8], wall: NDArray[np.uint8]) -> None:
+        """Paint floor and wall with textures uint8 `[TEXTURE_SIZE, TEXTURE_SIZE, 3]`."""
+        self._gl.make_current()
+        self._upload_texture(self._slots_n, floor)
+        self._upload_texture(self._slots_n + 1, wall)
+
+    def room(self, wall_distance: float) -> None:
+        """Put the wall behind the origin at y = `wall_distance`; the floor, at z = 0, reaches up to it."""
+        self._model.geom_pos[self._slots_n :] = [0, wall_distance, 0]
+
+    def light(self, light: Light) -> None:
+        """Set the light."""
+        self._model.light_dir[0] = light.direction / np.linalg.norm(light.direction)
+        self._model.light_diffuse[0] = light.colour
+        self._model.light_specular[0] = light.colour * 0.5
+        self._model.light_ambient[0] = light.ambient
+
+    def look(self, camera: Camera) -> None:
+        """Set the camera."""
+        backwards = camera.rotation * Rotation.from_euler(
+            "x", np.pi
+        )  # MuJoCo's camera: y up, z out of the picture
+        self._model.cam_pos[0] = camera.position
+        self._model.cam_quat[0] = backwards.as_quat(scalar_first=True)
+        self._model.cam_fovy[0] = np.degrees(camera.fov_rad)
+
+    def draw(self) -> NDArray[np.uint8]:
+        """Return the picture, uint8 `[size, size, 3]`, RGB."""
+        mujoco = self._mujoco
+        self._gl.make_current()
+        mujoco.mj_kinematics(self._model, self._data)
+        mujoco.mj_camlight(self._model, self._data)
+        mujoco.mjv_updateScene(
+            self._model,
+            self._data,
+            self._options,
+            None,
+            self._camera,
+            mujoco.mjtCatBit.mjCAT_ALL.value,
+            self._scene,
+        )
+        mujoco.mjr_render(self._rectangle, self._scene, self._context)
+        mujoco.mjr_readPixels(self._pixels, None, self._rectangle, self._context)
+        upright = self._pixels[::-1]  # OpenGL counts rows from the bottom
+        if self._drawn_size == self._size:
+            return upright.copy()
+        return np.asarray(
+            cv2.resize(upright, (self._size, self._size), interpolation=cv2.INTER_AREA), np.uint8
+        )
+
+    def close(self) -> None:
+        """Give the graphics context back."""
+        self._gl.make_current()
+        self._context.free()
+        self._gl.free()
+
+    def _check(self, slot: int) -> None:
+        assert 0 <= slot < self._slots_n, f"slot {slot} of {self._slots_n}"
+
+    def _upload_texture(self, number: int, texture: NDArray[np.uint8]) -> None:
+        start = self._model.tex_adr[number]
+        self._model.tex_data[start : start + texture.size] = texture.ravel()
+        self._mujoco.mjr_uploadTexture(self._model, self._context, number)
+
+
+def _model(mujoco: Any, slots_n: int, triangles_n: int, size: int) -> Any:
+    """Compile the model: `slots_n` meshes to be overwritten, then floor and wall, a light and a camera."""
+    spec = mujoco.MjSpec()
+    # The shadow map and multisampling would cost more than everything else together.
+    spec.visual.quality.shadowsize = spec.visual.quality.offsamples = 0
+    spec.visual.global_.offwidth = spec.visual.global_.offheight = size
+    spec.visual.map.znear, spec.visual.map.zfar = 0.1, 3 * EXTENT
+    spec.visual.headlight.active = 0
+    spec.stat.extent = 1
+    triangle = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0]], float)
+    for slot in range(slots_n):
+        # Any triangles will do; spread out, so that the compiler does not take them for one flat sheet.
+        corners = (triangle[None] + np.arange(triangles_n)[:, None, None] % 7).reshape(-1, 3)
+        _add_mesh(
+            mujoco, spec, f"slot{slot}", corners, np.tile([0.0, 0, 1], (len(corners), 1)), corners[:, :2]
+        )
+    # Floor and wall end where they meet, so that no pixel of theirs is drawn twice.
+    corner = np.array([[-1, 0], [1, 0], [1, 1], [-1, 0], [1, 1], [-1, 1]]) * EXTENT
+    flat = np.zeros(len(corner))
+    floor, wall = (
+        np.column_stack([corner[:, 0], corner[:, 1] - EXTENT, flat]),
+        np.column_stack([corner[:, 0], flat, corner[:, 1]]),
+    )
+    _add_mesh(mujoco, spec, "floor", floor, np.tile([0.0, 0, 1], (6, 1)), corner * 0.35)
+    _add_mesh(mujoco, spec, "wall", wall, np.tile([0.0, -1, 0], (6, 1)), corner * 0.3)
+    spec.worldbody.add_light(
+        type=mujoco.mjtLightType.mjLIGHT_DIRECTIONAL, castshadow=False, ambient=[0, 0, 0]
+    )
+    spec.worldbody.add_camera(name="camera")
+    model = spec.compile()
+    model.geom_pos[:], model.geom_quat[:] = (
+        0,
+        [1, 0, 0, 0],
+    )  # the compiler moves meshes to their centres of mass
+    model.geom_sameframe[:] = 0
+    for slot, points in ((slots_n, floor), (slots_n + 1, wall)):
+        start = model.mesh_vertadr[slot]
+        model.mesh_vert[start : start + len(points)] = points
+    return model
+
+
+def _add_mesh(mujoco: Any, spec: Any, name: str, corners: Any, normals: Any, texture: Any) -> None:
+    """Add a mesh of loose triangles with a texture and a material of its own, and the geom that shows it."""
+    spec.add_texture(
+        name=name,
+        type=mujoco.mjtTexture.mjTEXTURE_2D,
+        builtin=mujoco.mjtBuiltin.mjBUILTIN_FLAT,
+        width=TEXTURE_SIZE,
+        height=TEXTURE_SIZE,
+        nchannel=3,
+    )
+    material = spec.add_material(name=name, specular=0, shininess=0)
+    material.textures[mujoco.mjtTextureRole.mjTEXROLE_RGB] = name
+    mesh = spec.add_mesh(
+        name=name,
+        uservert=corners.ravel(),
+        usernormal=normals.ravel(),
+        usertexcoord=texture.ravel(),
+        userface=np.arange(len(corners), dtype=np.int32),
+    )
+    mesh.inertia = mujoco.mjtMeshInertia.mjMESH_INERTIA_SHELL
+    spec.worldbody.add_geom(
+        type=mujoco.mjtGeom.mjGEOM_MESH, meshname=name, material=name, contype=0, conaffinity=0
+    )

@@ -1,0 +1,67 @@
+"""What a world is: something that makes episodes from numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from handsight.recordings.features import Feature
+
+FactType = Literal["int64", "string", "float64", "bool"]
+
+
+@dataclass(frozen=True)
+class Episode:
+    """One episode of T frames.
+
+    Args:
+        frames: by stream, `[T, …]` in the dtype and shape that the world's `features` declare.
+        facts: by name, as the world's `facts` declare.
+        task: what was done, in words.
+    """
+
+    frames: dict[str, NDArray[Any]]
+    facts: dict[str, int | float | str | bool]
+    task: str
+
+
+class World(Protocol):
+    """A world makes episodes; `collect` records them.
+
+    An episode is a function of (options, seed, index) and of nothing else: not of which process makes it, nor of what
+    that process made before. A world can be pickled; what cannot be (a graphics context) it opens when first needed.
+    """
+
+    @property
+    def name(self) -> str:
+        """The world's name, as recordings carry it."""
+
+    @property
+    def fps(self) -> int:
+        """Frames per second."""
+
+    @property
+    def features(self) -> Mapping[str, Feature]:
+        """The streams of an episode."""
+
+    @property
+    def facts(self) -> Mapping[str, FactType]:
+        """The facts of an episode and their types."""
+
+    def options(self) -> dict[str, Any]:
+        """Return every option as JSON can say it: with seed and index, all that an episode depends on."""
+
+    def episode(self, seed: int, index: int) -> Episode:
+        """Return episode `index` of the recording with this seed."""
+
+    def close(self) -> None:
+        """Give back what was opened; a later `episode` opens it again."""
+
+
+def generator(*numbers: int) -> np.random.Generator:
+    """Return the random numbers that belong to these numbers (seed, index, what for): the same ones everywhere."""
+    return np.random.Generator(np.random.Philox(np.random.SeedSequence(numbers)))
