@@ -1,13 +1,25 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
+import torch
+from threadpoolctl import threadpool_limits
 
 from handsight.evaluation.features import Features
 
 MakeFeatures = Callable[..., Features]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread() -> Iterator[None]:
+    """Problems this small spend more time waiting for threads than computing."""
+    threads_n = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with threadpool_limits(1):
+        yield
+    torch.set_num_threads(threads_n)
 
 
 @pytest.fixture

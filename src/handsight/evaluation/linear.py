@@ -107,7 +107,7 @@ def _minimise(
         [scaled, free],
         max_iter=iterations,
         tolerance_grad=tolerance,
-        tolerance_change=1e-12,
+        tolerance_change=1e-14,
         history_size=10,
         line_search_fn="strong_wolfe",
     )

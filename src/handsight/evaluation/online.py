@@ -18,7 +18,7 @@ log = logging.getLogger("handsight")
 
 @dataclass(frozen=True)
 class OnlineCollapse:
-    """A monitor for recordings without categories: signs of collapse on validation frames, with a warning in words.
+    """A monitor for recordings without categories: signs of collapse on validation frames, said in words.
 
     Args:
         read: gives the frames of some numbers, uint8 `[n, h, w, 3]`.
@@ -34,11 +34,13 @@ class OnlineCollapse:
 
     def __call__(self, encoder: Embeds, step: int) -> dict[str, float]:
         """Return `effective_rank` and `feature_spread` of the frames."""
-        return signs_of_collapse(embed_frames(encoder, self.read, self.index, batch_size=self.batch_size, device=self.device), step)
+        return signs_of_collapse(
+            embed_frames(encoder, self.read, self.index, batch_size=self.batch_size, device=self.device), step
+        )
 
 
 def signs_of_collapse(embeddings: NDArray[np.floating], step: int) -> dict[str, float]:
-    """Return `effective_rank` and `feature_spread` of embeddings `[N, D]`, and warn in words where they are low."""
+    """Return `effective_rank` and `feature_spread` of embeddings `[N, D]`; warn where they are low."""
     said = warning(embeddings)
     if said is not None:
         log.warning("step %d: %s", step, said)
