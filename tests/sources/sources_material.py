@@ -23,7 +23,7 @@ def make_video(
     matrix: Sequence[int] | None = None,
     aspect: Fraction | None = None,
 ) -> Path:
-    """Write a video; `times_s` gives each frame's time, `matrix` the nine entries of the display matrix."""
+    """Write a video; `times_s` are the frames' times, `matrix` is the display matrix."""
     path.parent.mkdir(parents=True, exist_ok=True)
     options = {"crf": "10"} if codec in ("libx264", "libvpx-vp9") else {"qscale": "2"}
     with av.open(str(path), "w") as container:
@@ -58,7 +58,7 @@ def numbers(frames: np.ndarray) -> list[int]:
 
 
 def quarters(height: int = 32, width: int = 48) -> np.ndarray:
-    """A picture with red at the top left, green at the top right, blue at the bottom left, white at the bottom right."""
+    """A picture of red and green quarters over blue and white ones."""
     picture = np.zeros((height, width, 3), np.uint8)
     picture[: height // 2, : width // 2] = (255, 0, 0)
     picture[: height // 2, width // 2 :] = (0, 255, 0)

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sources_material import quarters
 
 from handsight.errors import HandsightError
 from handsight.sources.decoding import upright
 from handsight.sources.framing import Framing, over_white
-from sources_material import quarters
 
 
 @given(

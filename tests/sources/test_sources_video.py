@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import logging
 import os
 import re
@@ -8,6 +7,7 @@ import signal
 import subprocess
 import sys
 from fractions import Fraction
+from itertools import chain, pairwise
 from pathlib import Path
 
 import av
@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 from sources_material import grey_ramp, make_video, numbers, quarters
 
-import handsight
+import handsight.errors
 from handsight.errors import HandsightError
-from handsight.recordings import Recording
+from handsight.recordings import Feature, Recording, Writer
 from handsight.sources import ingest_video
 from handsight.sources.intake import CAMERA
 
@@ -26,8 +26,7 @@ MIRRORED = (-65536, 0, 0, 0, 65536, 0, 0, 0, 1 << 30)
 
 
 def episodes(recording: Recording) -> list[list[int]]:
-    starts = recording.episode_starts
-    return [numbers(recording.frames(range(a, b))) for a, b in zip(starts[:-1], starts[1:], strict=True)]
+    return [numbers(recording.frames(range(a, b))) for a, b in pairwise(recording.episode_starts)]
 
 
 def ingest(source: Path, out: Path, **options: object) -> Recording:
@@ -155,7 +154,17 @@ def test_clips(tmp_path: Path, count: int, lengths: list[int]):
     recording = ingest(path, tmp_path / "out", clip_s=0.4)
     assert np.diff(recording.episode_starts).tolist() == lengths
     assert recording.facts["start_s"].tolist() == [0.4 * i for i in range(len(lengths))]
-    assert sum(episodes(recording), []) == list(range(sum(lengths)))
+    assert list(chain(*episodes(recording))) == list(range(sum(lengths)))
+
+
+def test_links_are_followed_but_not_in_circles(tmp_path: Path):
+    make_video(tmp_path / "elsewhere" / "1 %03d:é.mp4", grey_ramp(2))
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "cup").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    (tmp_path / "elsewhere" / "back").symlink_to(tmp_path / "in", target_is_directory=True)
+    recording = ingest(tmp_path / "in", tmp_path / "out")
+    assert recording.facts["source"].tolist() == ["cup/1 %03d:é.mp4"]
+    assert episodes(recording) == [[0, 1]]
 
 
 def test_progress_ends_where_all_is_done(tmp_path: Path):
@@ -176,7 +185,8 @@ def progress(done, total):
     if done == int(sys.argv[3]):
         os.kill(os.getpid(), signal.SIGKILL)
 clip_s = float(sys.argv[4]) or None
-ingest_video(Path(sys.argv[1]), Path(sys.argv[2]), clip_s=clip_s, video=sys.argv[5] == "video", progress=progress)
+video = sys.argv[5] == "video"
+ingest_video(Path(sys.argv[1]), Path(sys.argv[2]), clip_s=clip_s, video=video, progress=progress)
 """
 
 
@@ -187,7 +197,7 @@ ingest_video(Path(sys.argv[1]), Path(sys.argv[2]), clip_s=clip_s, video=sys.argv
 def test_goes_on_after_a_kill(tmp_path: Path, killed_at: int, clip_s: float, kind: str):
     for name in ("a", "b", "c"):
         make_video(tmp_path / "in" / f"{name}.mp4", grey_ramp(6))
-    environment = {**os.environ, "PYTHONPATH": str(Path(handsight.__file__).parents[1])}
+    environment = {**os.environ, "PYTHONPATH": str(Path(handsight.errors.__file__).parents[1])}
     command = [sys.executable, "-c", _KILLED, str(tmp_path / "in"), str(tmp_path / "out")]
     killed = subprocess.run([*command, str(killed_at), str(clip_s), kind], env=environment, check=False)
     assert killed.returncode == -signal.SIGKILL
@@ -227,9 +237,8 @@ def test_other_options_are_refused_when_going_on(tmp_path: Path):
 
 def test_recording_of_something_else_is_refused(tmp_path: Path):
     path = make_video(tmp_path / "a.mp4", grey_ramp(3))
-    ingest(path, tmp_path / "out")
-    info = tmp_path / "out" / "meta" / "info.json"
-    info.write_text(json.dumps(json.loads(info.read_text()) | {"handsight": {}}))
+    with Writer(tmp_path / "out", {"state": Feature("float32", (1,))}, 10) as writer:
+        writer.add_episode({"state": np.zeros(3, np.float32)})
     refused("is a recording of something else; give a new folder", path, tmp_path / "out", video=False)
 
 
@@ -254,6 +263,12 @@ def test_options_out_of_range(tmp_path: Path):
     assert not (tmp_path / "out").exists()
 
 
+def test_frame_rate_that_is_a_clock_is_refused(tmp_path: Path):
+    path = make_video(tmp_path / "a.mkv", grey_ramp(2), codec="mpeg4", fps=1000)
+    refused("a.mkv states 1000 frames per second; give --fps", path, tmp_path / "out")
+    assert ingest(path, tmp_path / "out", fps=10).num_frames == 1
+
+
 def test_files_that_differ_in_size(tmp_path: Path):
     make_video(tmp_path / "in" / "a.mp4", grey_ramp(2))
     make_video(tmp_path / "in" / "b.mp4", grey_ramp(2, 48, 32))
@@ -272,7 +287,9 @@ def broken_files(folder: Path) -> dict[str, str]:
     (folder / "d.mkv").write_bytes(b"")
     with av.open(str(folder / "e.mkv"), "w") as container:
         sound = container.add_stream("pcm_s16le", rate=8000, layout="mono")
-        container.mux(sound.encode(av.AudioFrame.from_ndarray(np.zeros((1, 800), np.int16), layout="mono")))
+        silence = av.AudioFrame.from_ndarray(np.zeros((1, 800), np.int16), layout="mono")
+        silence.sample_rate = 8000
+        container.mux(sound.encode(silence))
     return {
         "b.mp4": "cannot be opened as a video",
         "c.mkv": "cannot be opened as a video",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -56,6 +57,8 @@ def read_header(path: Path) -> VideoHeader:
         if frame is None:
             raise HandsightError(f"{shown(path)} has no frames")
         aspect = Fraction(stream.sample_aspect_ratio or 1)
+        if not Fraction(1, 8) <= aspect <= 8:
+            raise HandsightError(f"{shown(path)} states pixels {float(aspect):.4g} times as wide as high")
         height, width = to_picture(frame, aspect).shape[:2]
         return VideoHeader(height, width, _frame_rate(path, stream), _duration_s(container, stream), aspect)
 
@@ -155,10 +158,9 @@ def _duration_s(container: Any, stream: Any) -> float | None:
     """Return the duration of the video stream itself; that of the whole file may be the sound's."""
     if stream.duration is not None:
         return float(stream.duration * stream.time_base)
-    tag = stream.metadata.get("DURATION", "")
-    if tag.count(":") == 2:
-        hours, minutes, seconds = tag.split(":")
-        return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+    tag = re.fullmatch(r"(\d+):(\d+):(\d+(?:\.\d*)?)", stream.metadata.get("DURATION", ""))
+    if tag is not None:
+        return int(tag[1]) * 3600 + int(tag[2]) * 60 + float(tag[3])
     return (
         float(container.duration / av.time_base)
         if container.duration and len(container.streams) == 1

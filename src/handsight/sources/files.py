@@ -6,7 +6,7 @@ import logging
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from handsight.errors import HandsightError
@@ -15,7 +15,9 @@ from handsight.recordings.layout import shown
 _log = logging.getLogger(__name__)
 
 
-def find_files(source: Path, suffixes: Iterable[str], kind: str, leave_out: Path) -> tuple[Path, list[Path]]:
+def find_files(
+    source: Path, suffixes: Sequence[str], kind: str, *, leave_out: Path, unreadable: Sequence[str] = ()
+) -> tuple[Path, list[Path]]:
     """Return a folder and the files of one kind below it, naturally sorted: `2.png` stands before `10.png`.
 
     Hidden files and folders are left out; folders that are links are followed. A single file may have any
@@ -26,12 +28,13 @@ def find_files(source: Path, suffixes: Iterable[str], kind: str, leave_out: Path
         suffixes: endings of the files, in lower case, with the dot.
         kind: of the files, for the messages: `video`.
         leave_out: a folder that is not searched: the recording itself may lie below the source.
+        unreadable: endings that are found too, so that they are refused by name and not passed over.
 
     Raises:
         HandsightError: the source is not there, or holds no such file.
     """
     source = source.expanduser()
-    known = set(suffixes)
+    known = {*suffixes, *unreadable}
     if source.is_file():
         return source.parent, [source]
     if not source.is_dir():
@@ -43,7 +46,7 @@ def find_files(source: Path, suffixes: Iterable[str], kind: str, leave_out: Path
     )
     if not files:
         there = f"no {kind} files among its {len(everything)}" if everything else "no files"
-        raise HandsightError(f"{shown(source)} holds {there}; known endings are {' '.join(sorted(known))}")
+        raise HandsightError(f"{shown(source)} holds {there}; known endings are {' '.join(suffixes)}")
     if others:
         kinds = ", ".join(f"{count} × {name}" for name, count in others.most_common(5))
         _log.info(

@@ -74,7 +74,7 @@ def ingest_images(
     check_above_zero(fps=fps)
     out = out.expanduser()
     framing = Framing(size, square, even=video)
-    root, files = find_files(source, (*IMAGE_SUFFIXES, *UNREADABLE_SUFFIXES), "image", leave_out=out)
+    root, files = find_files(source, IMAGE_SUFFIXES, "image", leave_out=out, unreadable=UNREADABLE_SUFFIXES)
     episodes = _episodes(root, files, layout)
     category = categories(episodes)
     if layout == "category-folders" and category is None:

@@ -60,7 +60,6 @@ def read_earlier(out: Path, settings: Mapping[str, Any]) -> Earlier | None:
     """
     if not (out / INFO).is_file():
         return None
-    recover(out)
     info = read_info(out)
     before = (info.get("handsight") or {}).get("world") or {}
     if before.get("format") != settings["format"] or CAMERA not in info["features"]:
@@ -71,6 +70,8 @@ def read_earlier(out: Path, settings: Mapping[str, Any]) -> Earlier | None:
                 f"{shown(out)} was ingested with {name} {_said(before.get(name))}, "
                 f"now {_said(value)} is asked for; use the same or give a new folder"
             )
+    recover(out)
+    info = read_info(out)
     height, width, _ = info["features"][CAMERA]["shape"]
     lengths: dict[str, list[int]] = {}
     if info["total_episodes"]:
@@ -196,7 +197,7 @@ class Counter:
         """Count frames that are done."""
         self._done += count
         self._total = max(self._total, self._done)
-        if self._progress is not None and self._done < self._total:
+        if self._progress is not None and 0 < self._done < self._total:
             self._progress(self._done, self._total)
 
     def each(self, things: Iterable[_Thing]) -> Iterator[_Thing]:

@@ -27,6 +27,7 @@ from handsight.sources.intake import (
 from handsight.sources.resampling import nearest_frames
 
 _log = logging.getLogger(__name__)
+_HIGHEST_FPS = 500
 
 
 def ingest_video(
@@ -87,7 +88,7 @@ def ingest_video(
     if not headers and earlier is None:
         broken.report(out, episodes_n=0)
     shape = one_shape({where: (head.height, head.width) for where, head in headers.items()}, framing, earlier)
-    rate = fps or (earlier.fps if earlier else float(next(iter(headers.values())).fps))
+    rate = fps or (earlier.fps if earlier else _own_fps(headers))
     _tell_resampled(headers, rate)
     facts = {"source": "string", "start_s": "float64"} | ({} if category is None else {"category": "string"})
     with open_writer(out, shape, rate, video=video, facts=facts, settings=settings) as writer:
@@ -105,6 +106,14 @@ def ingest_video(
 
 def _header(path: Path) -> Iterator[VideoHeader]:
     yield read_header(path)
+
+
+def _own_fps(headers: Mapping[str, VideoHeader]) -> float:
+    """Return the first file's frames per second; browsers' recordings may state their clock's instead."""
+    where, header = next(iter(headers.items()))
+    if header.fps > _HIGHEST_FPS:
+        raise HandsightError(f"{where} states {float(header.fps):.6g} frames per second; give --fps")
+    return float(header.fps)
 
 
 def _unfinished(where: str, earlier: Earlier | None, clip_s: float | None) -> bool:
@@ -151,7 +160,10 @@ def _record(
     fps: float,
     clip_s: float | None,
 ) -> None:
-    """Write a file's pictures, from number `first` on, whole or in clips; of a broken file only whole clips."""
+    """Write a file's pictures from number `first` on, as one episode or in clips.
+
+    Of a file that turns out to be broken only whole clips are kept.
+    """
     length, faults_n = 0, len(broken.lines)
     for picture in broken.guard(pictures):
         writer.add_frame({CAMERA: picture})
