@@ -51,8 +51,8 @@ def collect(
 ) -> Collected:
     """Record `count` episodes of `world` in the folder `out`; called again, it goes on where it stopped.
 
-    The recording is the same whatever `workers` is, and whether or not it was made in one go. A worker that dies or
-    fails is replaced and its episode made again.
+    The recording is the same whatever `workers` is, and whether or not it was made in one go. A worker that
+    dies or fails is replaced and its episode made again.
 
     Args:
         world: what makes the episodes.
@@ -63,14 +63,17 @@ def collect(
         progress: told of each episode recorded.
 
     Raises:
-        HandsightError: a number is out of range; the folder holds something else; an episode fails three times, naming it and the cause.
+        HandsightError: a number is out of range; the folder holds something else; an episode fails time and
+            again, naming it and the cause.
         KeyboardInterrupt: at Ctrl-C, after everything finished is safe.
     """
     for name, value, lowest in (("count", count, 1), ("seed", seed, 0), ("workers", workers, 1)):
         if value < lowest:
             raise HandsightError(f"collect: {name} is {value}; it starts at {lowest}")
     made = {"name": world.name, "seed": seed, "options": world.options()}
-    with Writer(out, world.features, world.fps, facts=world.facts, world=made) as writer:
+    with Writer(
+        out, world.features, world.fps, facts=world.facts, robot_type=world.name, world=made
+    ) as writer:
         first = writer.next_episode
         if progress is not None:
             progress(first, count)
@@ -87,7 +90,8 @@ def collect(
                     progress(writer.next_episode, count)
         except KeyboardInterrupt:
             raise KeyboardInterrupt(
-                f"stopped; the finished episodes, at least {writer.next_episode} of {count}, are kept in {out}: the same command goes on there"
+                f"stopped; {writer.next_episode} of {count} episodes are kept in {out}: "
+                "the same command goes on from there"
             ) from None
         finally:
             source.close()

@@ -38,7 +38,7 @@ def open_context(width: int, height: int) -> tuple[Any, str]:
     try:
         context = mujoco.GLContext(width, height)
         context.make_current()
-        from OpenGL import GL
+        from OpenGL import GL  # type: ignore[import-untyped]
 
         device = GL.glGetString(GL.GL_RENDERER)
         if device is None:
@@ -51,6 +51,6 @@ def open_context(width: int, height: int) -> tuple[Any, str]:
 def _no_graphics(error: Exception) -> HandsightError:
     reason = " ".join(str(error).split()) or type(error).__name__
     return HandsightError(
-        f"no OpenGL to draw with (MUJOCO_GL={os.environ.get('MUJOCO_GL', '')}: {reason[:120]}); on Debian or Ubuntu install "
-        "libegl1 and libgl1-mesa-dri, or set MUJOCO_GL=osmesa with libosmesa6"
+        f"no OpenGL to draw with (MUJOCO_GL={os.environ.get('MUJOCO_GL', '')}: {reason[:120]}); on Debian or "
+        "Ubuntu install libegl1 and libgl1-mesa-dri, or libosmesa6 and set MUJOCO_GL=osmesa"
     )

@@ -43,9 +43,10 @@ class MeshObject:
 def read_objects(folder: Path, up: Literal["y", "z"] = "z") -> list[list[MeshObject]]:
     """Read every object under `folder`: a list per category, in the order of their names.
 
-    A category is a file, or a sub-folder with everything in it. An object is an OBJ or an STL file, or what an MJCF file shows:
-    its geoms of groups 0 to 2. A mesh that is not where an MJCF file says is looked for by name in the MJCF's folder;
-    meshes that an MJCF uses are not objects by themselves, nor are XML files that another one includes.
+    A category is a file, or a sub-folder with everything in it. An object is an OBJ or an STL file, or what
+    an MJCF file shows: its geoms of groups 0 to 2. A mesh that is not where an MJCF file says is looked for
+    by name in that file's folder. Meshes that an MJCF file uses are not objects by themselves, nor is XML
+    that another file includes.
 
     Raises:
         HandsightError: there is no such folder, no mesh in it, or one that cannot be read; names the file.
@@ -118,7 +119,7 @@ def _open_model(path: Path) -> tuple[Any, set[Path]]:
 
 
 def _find(name: str, folder: Path, model: Path, needed: bool) -> Path:
-    """Return the file that `model` calls `name`: in `folder`, or else by its name below the model's own folder."""
+    """Return the file that `model` calls `name`: in `folder`, or by its name below the model's own folder."""
     given = (folder / name).resolve()
     if given.is_file():
         return given
@@ -164,7 +165,7 @@ def _parts(path: Path, spec: Any, up: str) -> list[Part]:
         or max(np.ptp(part.mesh.vertices) for part in parts) <= 0
     ):
         raise HandsightError(
-            f"{path} cannot be read as a mesh (its points are all one, or not finite); mend it or take it away"
+            f"{path} cannot be read as a mesh (points coincide or are not finite); mend it or take it away"
         )
     return parts
 

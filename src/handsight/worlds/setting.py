@@ -77,7 +77,7 @@ def paint_background(stage: Stage, rng: np.random.Generator, options: SettingOpt
 
 
 def scatter_clutter(stage: Stage, rng: np.random.Generator, options: SettingOptions, first_slot: int) -> None:
-    """Stand simple shapes around the origin, in `options.clutter` slots from `first_slot` on; unused ones are emptied."""
+    """Stand simple shapes around the origin, in `options.clutter` slots from `first_slot` on."""
     count = int(rng.integers(options.clutter + 1))
     for index in range(options.clutter):
         slot = first_slot + index

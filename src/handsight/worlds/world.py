@@ -32,8 +32,9 @@ class Episode:
 class World(Protocol):
     """A world makes episodes; `collect` records them.
 
-    An episode is a function of (options, seed, index) and of nothing else: not of which process makes it, nor of what
-    that process made before. A world can be pickled; what cannot be (a graphics context) it opens when first needed.
+    An episode is a function of (options, seed, index) and of nothing else: not of which process makes it, nor
+    of what that process made before. A world can be pickled; what cannot be (a graphics context) is opened
+    when first needed.
     """
 
     @property
@@ -63,5 +64,5 @@ class World(Protocol):
 
 
 def generator(*numbers: int) -> np.random.Generator:
-    """Return the random numbers that belong to these numbers (seed, index, what for): the same ones everywhere."""
+    """Return the generator that belongs to these numbers (seed, index, what for): the same one everywhere."""
     return np.random.Generator(np.random.Philox(np.random.SeedSequence(numbers)))

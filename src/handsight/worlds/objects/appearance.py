@@ -35,11 +35,12 @@ class Finish:
 
 def _grid() -> tuple[Pattern, Pattern]:
     at = np.arange(TEXTURE_SIZE) / TEXTURE_SIZE
-    return np.meshgrid(at, at, indexing="xy")  # type: ignore[return-value]
+    x, y = np.meshgrid(at, at, indexing="xy")
+    return x, y
 
 
 def noise(rng: np.random.Generator, octaves: int = 5, roughness: float = 0.6) -> Pattern:
-    """Return smooth noise that wraps around, `[TEXTURE_SIZE, TEXTURE_SIZE]` in [0, 1]: octaves of value noise."""
+    """Return value noise of several octaves that wraps around, `[TEXTURE_SIZE, TEXTURE_SIZE]` in [0, 1]."""
     total = np.zeros((TEXTURE_SIZE, TEXTURE_SIZE))
     for octave in range(octaves):
         cells = 2 ** (octave + 2)
@@ -50,7 +51,7 @@ def noise(rng: np.random.Generator, octaves: int = 5, roughness: float = 0.6) ->
         share = share * share * (3 - 2 * share)
         rows = values[low] * (1 - share)[:, None] + values[(low + 1) % cells] * share[:, None]
         total += roughness**octave * (rows[:, low] * (1 - share) + rows[:, (low + 1) % cells] * share)
-    return (total - total.min()) / np.ptp(total)
+    return np.asarray((total - total.min()) / np.ptp(total))
 
 
 def _plain(rng: np.random.Generator) -> Pattern:

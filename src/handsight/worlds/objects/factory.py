@@ -1,4 +1,4 @@
-"""The object factory: categories, objects by seed, and the one train / validation / test split of all worlds."""
+"""Categories, objects by seed, and the one train / validation / test split of all worlds."""
 
 from __future__ import annotations
 
@@ -9,7 +9,19 @@ from typing import Literal
 import numpy as np
 
 from handsight.errors import HandsightError
-from handsight.worlds.objects import devices, furniture, nature, tools, vehicles, vessels
+from handsight.worlds.objects import (
+    animals,
+    craft,
+    cutlery,
+    devices,
+    furniture,
+    garden,
+    seats,
+    tableware,
+    tools,
+    vehicles,
+    vessels,
+)
 from handsight.worlds.objects.appearance import Finish, draw_finishes
 from handsight.worlds.objects.parts import Category, Part
 from handsight.worlds.objects.surface import Surface, surfaces_of
@@ -18,30 +30,15 @@ CATEGORIES: dict[str, Category] = {
     category.__name__: category
     for category in (
         *(vessels.mug, vessels.cup, vessels.teapot, vessels.pitcher, vessels.watering_can),
-        *(vessels.bowl, vessels.pan, vessels.bottle, vessels.vase, vessels.wine_glass),
-        *(
-            furniture.chair,
-            furniture.stool,
-            furniture.armchair,
-            furniture.table,
-            furniture.desk,
-            furniture.bench,
-            furniture.lamp,
-        ),
-        *(vehicles.car, vehicles.truck, vehicles.bus, vehicles.aeroplane, vehicles.boat, vehicles.bicycle),
-        *(
-            tools.hammer,
-            tools.spoon,
-            tools.fork,
-            tools.knife,
-            tools.flashlight,
-            tools.dumbbell,
-            tools.umbrella,
-            tools.guitar,
-        ),
+        *(tableware.bowl, tableware.pan, tableware.bottle, tableware.vase, tableware.wine_glass),
+        *(seats.chair, seats.stool, seats.armchair, seats.bench),
+        *(furniture.table, furniture.desk, furniture.lamp),
+        *(vehicles.car, vehicles.truck, vehicles.bus, vehicles.bicycle, craft.aeroplane, craft.boat),
+        *(cutlery.spoon, cutlery.fork, cutlery.knife),
+        *(tools.hammer, tools.flashlight, tools.dumbbell, tools.umbrella, tools.guitar),
         *(devices.camera, devices.clock, devices.headphones, devices.eyeglasses, devices.phone),
-        *(nature.dog, nature.elephant, nature.duck, nature.fish, nature.banana, nature.apple),
-        *(nature.mushroom, nature.tree, nature.cactus, nature.house),
+        *(animals.dog, animals.elephant, animals.duck, animals.fish),
+        *(garden.banana, garden.apple, garden.mushroom, garden.tree, garden.cactus, garden.house),
     )
 }
 """Every category by name, look-alikes beside each other."""
@@ -70,7 +67,7 @@ class Object:
 
 
 def split_of(object_seed: int) -> Split:
-    """Return the split that an object belongs to, in every world and every recording: 70 % train, 10 % validation, 20 % test."""
+    """Return the split that an object is in everywhere: 70 % train, 10 % validation, 20 % test."""
     share = np.random.Generator(np.random.Philox(np.random.SeedSequence([object_seed, SPLIT]))).random()
     if share < 0.7:
         return "train"
@@ -89,8 +86,8 @@ def objects_in(split: Split, start: int = 0) -> Iterator[int]:
 def make_object(category: str, object_seed: int) -> Object:
     """Return the object of this category and seed; the same one each time.
 
-    Its shape is drawn from (category, seed); its finishes from the seed alone, so that colour says nothing about
-    the category.
+    Its shape is drawn from (category, seed), its finishes from the seed alone: colour says nothing about the
+    category.
 
     Raises:
         HandsightError: no such category.

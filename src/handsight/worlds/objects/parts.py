@@ -10,7 +10,7 @@ import numpy as np
 from handsight.worlds.objects.shapes import Mesh
 
 MAIN, SECOND, DETAIL = 0, 1, 2
-"""Which of an object's finishes a part has. What a finish looks like is drawn without knowing the category."""
+"""Which of an object's finishes a part has. How a finish looks is drawn without knowing the category."""
 
 FINISHES_N = 3
 

@@ -1,19 +1,21 @@
 """Shapes that objects are made of: closed triangle meshes, all of them lofts through rings of points.
 
-Lengths are in the object's own units (an object is brought to unit size at the end), z is up, angles are in rad.
+Lengths are in the object's own units, as it is brought to unit size at the end. z is up, angles in rad.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 from scipy.spatial.transform import Rotation
 
 Points = NDArray[np.float64]
+PointsLike = NDArray[np.float64] | Sequence[Any]
 
 AROUND_N = 22
 """Points around a round shape: enough to look round at 128 pixels."""
@@ -40,12 +42,12 @@ class Mesh:
         return Mesh(self.vertices * np.array([x, y, z]), faces)
 
 
-def loft(rings: ArrayLike, closed: bool = False) -> Mesh:
+def loft(rings: PointsLike, closed: bool = False) -> Mesh:
     """Return the skin through `rings` `[K, N, 3]`, each a closed outline.
 
     Args:
-        rings: counter-clockwise seen from the end that the loft runs towards; star-shaped about their means, as the
-            two ends are covered by fans.
+        rings: counter-clockwise seen from the end that the loft runs towards; star-shaped about their means,
+            as the two ends are covered by fans.
         closed: joins the last ring to the first in place of covering the ends.
     """
     rings = np.asarray(rings, float)
@@ -70,22 +72,22 @@ def circle(points_n: int = AROUND_N, squareness: float = 0) -> Points:
     """Return `[points_n, 2]` on the unit circle, towards the unit square as `squareness` goes from 0 to 1."""
     angle = np.linspace(0, 2 * np.pi, points_n, endpoint=False)
     round_ = np.stack([np.cos(angle), np.sin(angle)], 1)
-    return round_ * (np.abs(round_) ** (2 / (1 - squareness * 0.9))).sum(1, keepdims=True) ** (
-        -(1 - squareness * 0.9) / 2
-    )
+    exponent = 2 / (1 - 0.9 * squareness)  # of a superellipse
+    return np.asarray(round_ / (np.abs(round_) ** exponent).sum(1, keepdims=True) ** (1 / exponent), float)
 
 
-def smooth(points: ArrayLike, points_n: int) -> Points:
+def smooth(points: PointsLike, points_n: int) -> Points:
     """Return `[points_n, D]` on a smooth curve through the given points `[K, D]`."""
     points = np.asarray(points, float)
     at = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1))])
-    return np.asarray(CubicSpline(at, points, bc_type="natural")(np.linspace(0, at[-1], points_n)))
+    curve = CubicSpline(at, points, bc_type="natural")
+    return np.asarray(curve(np.linspace(0, at[-1], points_n)), float)
 
 
-def lathe(profile: ArrayLike, around_n: int = AROUND_N, squareness: float = 0) -> Mesh:
+def lathe(profile: PointsLike, around_n: int = AROUND_N, squareness: float = 0) -> Mesh:
     """Return what turning `profile` `[K, 2]` (radius, height) about z gives.
 
-    The profile runs anticlockwise in the (radius, height) plane: along the outside upwards. A vessel's runs on over the rim and down the inside.
+    The profile runs along the outside upwards; a vessel's then goes over the rim and down the inside.
     """
     profile = np.asarray(profile, float)
     outline = circle(around_n, squareness)
@@ -95,11 +97,11 @@ def lathe(profile: ArrayLike, around_n: int = AROUND_N, squareness: float = 0) -
     return loft(np.concatenate([flat, height], -1))
 
 
-def vessel(outside: ArrayLike, thickness: float, squareness: float = 0, floor: float | None = None) -> Mesh:
-    """Return an open vessel: `outside` `[K, 2]` (radius, height) from the foot up to the rim, hollow from above.
+def vessel(outside: PointsLike, thickness: float, squareness: float = 0, floor: float | None = None) -> Mesh:
+    """Return an open vessel of profile `outside` `[K, 2]` (radius, height), hollow from above.
 
     Args:
-        outside: the profile, upwards.
+        outside: from the foot up to the rim.
         thickness: of the wall.
         squareness: of the cross-section, 0 for round.
         floor: height of the bottom inside; by default the wall's thickness above the foot.
@@ -127,7 +129,7 @@ def ellipsoid(x: float, y: float, z: float, around_n: int = 16) -> Mesh:
 
 
 def box(x: float, y: float, z: float, top: tuple[float, float] = (1, 1), shift: float = 0) -> Mesh:
-    """Return a box standing on z = 0, centred in x and y; its top is scaled by `top` and moved by `shift` in x."""
+    """Return a box standing on z = 0, centred in x and y; its top scaled by `top`, moved by `shift` in x."""
     corners = np.array([[1, 1], [-1, 1], [-1, -1], [1, -1]]) * [x / 2, y / 2]
     low = np.column_stack([corners, np.zeros(4)])
     high = np.column_stack([corners * top + [shift, 0], np.full(4, z)])
@@ -154,8 +156,8 @@ def soft_box(x: float, y: float, z: float, edge: float) -> Mesh:
     )
 
 
-def extrude(outline: ArrayLike, width: float, top: float = 1) -> Mesh:
-    """Return `outline` `[N, 2]` in the (x, z) plane, counter-clockwise seen from −y, made `width` thick along y.
+def extrude(outline: PointsLike, width: float, top: float = 1) -> Mesh:
+    """Return `outline` `[N, 2]` in the (x, z) plane, counter-clockwise seen from −y, made `width` thick.
 
     Args:
         outline: star-shaped about its mean.
@@ -170,7 +172,7 @@ def extrude(outline: ArrayLike, width: float, top: float = 1) -> Mesh:
 
 
 def tube(
-    path: ArrayLike, radius: ArrayLike, around_n: int = 8, closed: bool = False, flatness: float = 1
+    path: PointsLike, radius: float | PointsLike, around_n: int = 8, closed: bool = False, flatness: float = 1
 ) -> Mesh:
     """Return a tube along `path` `[K, 3]`.
 

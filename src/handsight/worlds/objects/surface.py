@@ -16,7 +16,7 @@ CREASE_RAD = 0.75
 
 @dataclass(frozen=True)
 class Surface:
-    """F triangles, corner by corner: `corners` and `normals` `[F, 3, 3]`, `texture` `[F, 3, 2]`, all float32."""
+    """F triangles: `corners` and `normals` `[F, 3, 3]`, `texture` coordinates `[F, 3, 2]`, all float32."""
 
     corners: NDArray[np.float32]
     normals: NDArray[np.float32]
@@ -56,14 +56,14 @@ def surfaces_of(parts: list[Part]) -> tuple[Surface, ...]:
 def corner_normals(triangles: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return unit normals `[F, 3, 3]` at the corners of `triangles` `[F, 3, 3]` within the unit sphere.
 
-    At each corner it is the area-weighted mean over those faces meeting in that point that are within `CREASE_RAD`.
+    Each is the area-weighted mean over the faces that meet in the point at less than `CREASE_RAD`.
     """
     faces_n = len(triangles)
     if not faces_n:
         return np.zeros((0, 3, 3))
     weighted = np.cross(triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0])
     unit = weighted / np.maximum(np.linalg.norm(weighted, axis=1, keepdims=True), 1e-30)
-    # Which faces touch which point; points are the same where they agree to 1e-5, packed into one number to compare quickly.
+    # Which faces touch which point; points that agree to 1e-5 are one, compared as single numbers.
     cell = np.round((triangles.reshape(-1, 3) + 1) * 1e5).astype(np.int64)
     point = np.unique(cell @ np.array([1, 2**20, 2**40]), return_inverse=True)[1]
     face = np.repeat(np.arange(faces_n), 3)
@@ -74,7 +74,8 @@ def corner_normals(triangles: NDArray[np.float64]) -> NDArray[np.float64]:
     own, other = face[pairs.row], pairs.col
     near = np.einsum("ij,ij->i", unit[own], unit[other]) > np.cos(CREASE_RAD)
     row, other = pairs.row[near], other[near]
-    total = np.stack([np.bincount(row, weighted[other, axis], 3 * faces_n) for axis in range(3)], 1)
+    sums = [np.bincount(row, weighted[other, axis], 3 * faces_n) for axis in range(3)]
+    total = np.stack(sums, 1, dtype=np.float64)
     total /= np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-30)
     return total.reshape(faces_n, 3, 3)
 
