@@ -23,7 +23,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "evaluate": ("handsight.commands.learning:evaluate", "measure an encoder beside its controls"),
     "export": ("handsight.commands.handing:export", "hand an encoder over"),
     "report": ("handsight.commands.handing:report", "write one HTML page of a run"),
-    "demo": ("handsight.commands.handing:demo", "collect, pretrain, evaluate and report: five minutes, nothing at hand"),
+    "demo": (
+        "handsight.commands.handing:demo",
+        "collect, pretrain, evaluate and report: five minutes, nothing at hand",
+    ),
 }
 """Command → (`module:function` that adds its options and returns what to run, one line of help). Modules are imported when they are asked for."""
 
@@ -60,7 +63,10 @@ def run(arguments: list[str]) -> int:
         return 0
     except OSError as error:
         what = error.strerror or str(error)
-        print(f"handsight: {error.filename or 'a file'}: {what}. Make sure it is there, may be read and written, and has room", file=sys.stderr)
+        print(
+            f"handsight: {error.filename or 'a file'}: {what}. Make sure it is there, may be read and written, and has room",
+            file=sys.stderr,
+        )
         return 2
 
 
@@ -73,11 +79,17 @@ def _run(arguments: list[str]) -> int:
         print(_version())
         return 0
     if name not in COMMANDS:
-        raise HandsightError(f"there is no command '{name}'; there are {', '.join(COMMANDS)}. `handsight --help` says what they do")
+        raise HandsightError(
+            f"there is no command '{name}'; there are {', '.join(COMMANDS)}. `handsight --help` says what they do"
+        )
     module, function = COMMANDS[name][0].split(":")
     build: Callable[[ArgumentParser, list[str]], Runner] = getattr(import_module(module), function)
-    parser = ArgumentParser(prog=f"handsight {name}", description=COMMANDS[name][1], formatter_class=_Formatter, exit_on_error=True)
-    parser.print_config = "--print_config"
+    parser = ArgumentParser(
+        prog=f"handsight {name}",
+        description=COMMANDS[name][1],
+        formatter_class=_Formatter,
+        exit_on_error=True,
+    )
     runner = build(parser, arguments[1:])
     runner(parser.parse_args(arguments[1:]))
     return 0

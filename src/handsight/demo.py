@@ -101,7 +101,9 @@ def demonstrate(out: Path, settings: DemoSettings, counting: Counting, say: Call
     write_atomically(out / "table.json", table.to_json())
     write_atomically(out / "table.md", table.to_markdown() + "\n" + "\n".join(in_words(table)) + "\n")
     say("drawing the report")
-    return write(_report(recording, runs, found, settings, time.monotonic() - began), out / "report" / "index.html")
+    return write(
+        _report(recording, runs, found, settings, time.monotonic() - began), out / "report" / "index.html"
+    )
 
 
 def _train(row: str, recording: Recording, out: Path, settings: DemoSettings, counting: Counting) -> Path:
@@ -130,7 +132,9 @@ def _train(row: str, recording: Recording, out: Path, settings: DemoSettings, co
         )
 
 
-def _report(recording: Recording, runs: Mapping[str, Path], found: Measured, settings: DemoSettings, seconds: float) -> Report:
+def _report(
+    recording: Recording, runs: Mapping[str, Path], found: Measured, settings: DemoSettings, seconds: float
+) -> Report:
     test, names = found.frames, category_names([recording])
     categories = [names[code] for code in test.category]
     generator = np.random.default_rng(settings.seed)
@@ -160,7 +164,11 @@ def _report(recording: Recording, runs: Mapping[str, Path], found: Measured, set
             ),
             map_section(
                 [
-                    EmbeddingMap(row, embed_2d(features.embeddings[shown], settings.seed), [categories[i] for i in shown])
+                    EmbeddingMap(
+                        row,
+                        embed_2d(features.embeddings[shown], settings.seed),
+                        [categories[i] for i in shown],
+                    )
                     for row, features in found.test.items()
                     if row in (RANDOM, "AA-SimCLR")
                 ]
@@ -178,7 +186,9 @@ def _clips(recording: Recording, generator: np.random.Generator, count: int = 4)
     training = np.flatnonzero(recording.splits() == "train")
     chosen: list[int] = []
     for episode in generator.permutation(training):
-        if recording.facts["category"][episode] not in [recording.facts["category"][other] for other in chosen]:
+        if recording.facts["category"][episode] not in [
+            recording.facts["category"][other] for other in chosen
+        ]:
             chosen.append(int(episode))
         if len(chosen) == count:
             break

@@ -11,11 +11,11 @@ from jsonargparse import ArgumentParser
 
 from handsight.commands.parsing import Runner, choose, from_function, plain
 from handsight.commands.progress import counting
+from handsight.commands.writing import in_lines
 from handsight.errors import HandsightError
-from handsight.recordings import Recording, Summary
+from handsight.recordings import Recording, describe
 from handsight.recordings import check as find_problems
 from handsight.recordings import convert as convert_v21
-from handsight.recordings import describe
 from handsight.sources import SOURCES
 from handsight.training import trainable_methods
 from handsight.worlds import WORLDS
@@ -31,10 +31,20 @@ def _collect_one(world: Any) -> Callable[[ArgumentParser], Runner]:
     def build(parser: ArgumentParser) -> Runner:
         parser.description = (world.__doc__ or "").split("\n\n")[0]
         options = parser.add_argument_group("place and size")
-        options.add_argument("--out", type=Path, required=True, help="folder of the recording; the same command again goes on with it")
+        options.add_argument(
+            "--out",
+            type=Path,
+            required=True,
+            help="folder of the recording; the same command again goes on with it",
+        )
         options.add_argument("--count", type=int, default=1000, help="episodes in all")
         options.add_argument("--seed", type=int, default=0, help="episode i is a function of the seed and i")
-        options.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes that act; the recording does not depend on it")
+        options.add_argument(
+            "--workers",
+            type=int,
+            default=os.cpu_count() or 1,
+            help="processes that act; the recording does not depend on it",
+        )
         parser.add_class_arguments(world, as_group=True)
 
         def run(namespace: Any) -> None:
@@ -59,7 +69,9 @@ def _ingest_one(source: Callable[..., Any]) -> Callable[[ArgumentParser], Runner
     def build(parser: ArgumentParser) -> Runner:
         parser.description = (source.__doc__ or "").split("\n\n")[0]
         takes_progress = "progress" in source.__annotations__
-        parser.add_function_arguments(source, as_group=False, as_positional=True, skip={"progress"} if takes_progress else None)
+        parser.add_function_arguments(
+            source, as_group=False, as_positional=True, skip={"progress"} if takes_progress else None
+        )
 
         def run(namespace: Any) -> None:
             values = plain(namespace, parser)
@@ -96,17 +108,14 @@ def show_info(path: str, images: list[str] | None = None, action: str | None = N
         action: name of the stream that is the action; default: action.
     """
     recording = Recording(path, images=images, action=action)
-    print(_written(describe(recording)))
-    print("can train".ljust(10) + (", ".join(trainable_methods(recording)) or "nothing yet: it has no camera"))
+    print("\n".join(in_lines(describe(recording))))
+    print(
+        "can train".ljust(11) + (", ".join(trainable_methods(recording)) or "nothing yet: it has no camera")
+    )
     if "action" not in recording.features:
         floats = [name for name, feature in recording.features.items() if feature.dtype.startswith("float")]
         if floats:
-            print(f"{'':<10}with --action {' or --action '.join(floats)}: action-aware too")
-
-
-def _written(summary: Summary) -> str:
-    rows = [(key, value) for key, value in summary.lines()]
-    return "\n".join(f"{key:<10}{value}" for key, value in rows)
+            print(f"{'':<11}with --action {' or --action '.join(floats)}: action-aware too")
 
 
 def check(parser: ArgumentParser, arguments: Sequence[str]) -> Runner:
@@ -115,7 +124,8 @@ def check(parser: ArgumentParser, arguments: Sequence[str]) -> Runner:
 
 
 def show_check(path: Path) -> None:
-    """Say whether a recording is whole, or what is wrong and what to do; exits with 2 where there is an error.
+    """Say whether a recording is whole, or what is wrong and what to do; exits with 2 where there is an
+    error.
 
     Args:
         path: folder of the recording.

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from jsonargparse import ArgumentParser
+from jsonargparse import ArgumentParser, Namespace
 
-from handsight.commands.parsing import Runner, existing, from_function
+from handsight.commands.parsing import Runner, existing, from_function, plain
 
 
 def export(parser: ArgumentParser, arguments: Sequence[str]) -> Runner:
@@ -21,7 +21,8 @@ def export_run(run: Path, to: Literal["timm", "safetensors"] = "timm", out: Path
 
     Args:
         run: folder of a run or of an encoder.
-        to: `timm`: a file that `timm.create_model(name, checkpoint_path=FILE)` loads; `safetensors`: the weights and a JSON.
+        to: `timm`: a file that `timm.create_model(name, checkpoint_path=FILE)` loads; `safetensors`: the
+            weights and a JSON.
         out: folder to write to; default: RUN/export-TO.
     """
     from handsight.export import export as write
@@ -51,5 +52,19 @@ def report_run(run: Path, out: Path | None = None) -> None:
 def demo(parser: ArgumentParser, arguments: Sequence[str]) -> Runner:
     """Add the options of `demo`."""
     from handsight.commands.demonstration import show_demo
+    from handsight.demo import DemoSettings
 
-    return from_function(parser, show_demo, positional=False)
+    parser.add_argument("--config", action="config", help="YAML file to read options from")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("demo"),
+        help="folder for everything; the same command again goes on where it stood",
+    )
+    parser.add_class_arguments(DemoSettings, as_group=True)
+
+    def run(options: Namespace) -> None:
+        values = plain(options, parser)
+        show_demo(values.pop("out"), DemoSettings(**values))
+
+    return run

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from jsonargparse import ArgumentParser, Namespace
+from jsonargparse import ArgumentParser
 from rich.console import Console
 from rich.markdown import Markdown
 
 from handsight.commands.parsing import Runner, choose, existing, from_function, plain
-from handsight.commands.progress import counting, stepping
+from handsight.commands.progress import counting
 from handsight.encoders import load_encoder
 from handsight.errors import HandsightError
 from handsight.evaluation import Table, in_words
@@ -31,18 +31,32 @@ from handsight.training.run import write_atomically
 
 def pretrain(parser: ArgumentParser, arguments: Sequence[str]) -> Runner:
     """Add the methods, each with its own options."""
-    return choose(parser, "method", {name: _pretrain_one(method) for name, method in METHODS.items()}, arguments)
+    return choose(
+        parser, "method", {name: _pretrain_one(method) for name, method in METHODS.items()}, arguments
+    )
 
 
 def _pretrain_one(method: type[Method]) -> Any:
     def build(parser: ArgumentParser) -> Runner:
         parser.description = (method.__doc__ or "").split("\n\n")[0]
         options = parser.add_argument_group("data and place")
-        options.add_argument("--data", type=list[str], required=True, nargs="+", help="recordings: folders, or user/name on the Hugging Face Hub")
-        options.add_argument("--out", type=Path, required=True, help="folder of the run; the same command again resumes it")
+        options.add_argument(
+            "--data",
+            type=list[str],
+            required=True,
+            nargs="+",
+            help="recordings: folders, or user/name on the Hugging Face Hub",
+        )
+        options.add_argument(
+            "--out", type=Path, required=True, help="folder of the run; the same command again resumes it"
+        )
         options.add_argument("--images", type=list[str], nargs="+", help="cameras to use; default: all")
-        options.add_argument("--action", type=str, help="name of the stream that is the action; default: action")
-        options.add_argument("--dry_run", action="store_true", help="say what it would take in time, memory and disk, and stop")
+        options.add_argument(
+            "--action", type=str, help="name of the stream that is the action; default: action"
+        )
+        options.add_argument(
+            "--dry_run", action="store_true", help="say what it would take in time, memory and disk, and stop"
+        )
         parser.add_class_arguments(method, as_group=True)
         parser.add_class_arguments(Training, as_group=True)
         return lambda namespace: _run_pretraining(method, plain(namespace, parser))
@@ -51,7 +65,9 @@ def _pretrain_one(method: type[Method]) -> Any:
 
 
 def _run_pretraining(method: type[Method], options: dict[str, Any]) -> None:
-    data, out, images, action, dry_run = (options.pop(name) for name in ("data", "out", "images", "action", "dry_run"))
+    data, out, images, action, dry_run = (
+        options.pop(name) for name in ("data", "out", "images", "action", "dry_run")
+    )
     training = Training(**{name: options.pop(name) for name in Training.__dataclass_fields__})
     recordings = open_recordings(data, images, action)
     if training.monitor_every == 0:
@@ -64,7 +80,7 @@ def _run_pretraining(method: type[Method], options: dict[str, Any]) -> None:
         return
     with counting("decoding frames") as decoding:
         prepared = prepare(made, recordings, training, decoding)
-    with stepping(f"{method.name}") as progress:
+    with counting(f"{method.name}") as progress:
         folder = train(prepared, out, monitors(recordings, made.encoder.image_size), progress)
     if prepared.fabric.is_global_zero:
         print(f"{folder}: {prepared.steps} steps done. Next: handsight evaluate {folder}")
@@ -88,7 +104,9 @@ def _say_estimate(method: Method, recordings: Sequence[Recording], training: Tra
         f"  disk     {need / 1e9:.2f} GB: {found.cache_bytes / 1e9:.2f} for decoded frames, {found.run_bytes / 1e9:.2f} for the run; {free / 1e9:.1f} GB are free"
     )
     if need > free:
-        raise HandsightError(f"{out} has {free / 1e9:.1f} GB free and the run takes {need / 1e9:.1f}; make room, or bound the frames with --cache-gb")
+        raise HandsightError(
+            f"{out} has {free / 1e9:.1f} GB free and the run takes {need / 1e9:.1f}; make room, or bound the frames with --cache-gb"
+        )
 
 
 def _free_bytes(folder: Path) -> int:
@@ -121,7 +139,8 @@ def evaluate_run(
 ) -> None:
     """Measure a run's encoder beside its controls.
 
-    Recordings with categories get the object benchmark (kNN, linear probe, retrieval, on test objects); recordings with actions get the robot
+    Recordings with categories get the object benchmark (kNN, linear probe, retrieval, on test objects);
+    recordings with actions get the robot
     probes (inverse dynamics, behaviour cloning, leaving one episode out).
 
     Args:
@@ -130,7 +149,8 @@ def evaluate_run(
         images: cameras to use; default: those it was trained on.
         action: name of the stream that is the action; default: as in training.
         beside: further runs, to stand in the same table.
-        controls: train what is missing of the run's controls (visual-only, shuffled signal) at its own budget, under RUN/controls.
+        controls: train what is missing of the run's controls (visual-only, shuffled signal) at its own
+            budget, under RUN/controls.
         seed: of the random encoder and of the bootstrap.
     """
     run = existing(run, "run")
@@ -146,27 +166,39 @@ def evaluate_run(
     name = config["method"]["name"]
     folders = {name: run}
     if controls:
-        with stepping("controls") as progress:
-            folders |= train_controls(run, open_recordings(list(trained_on), first["cameras"], first["renamed"].get("action")), lambda row: progress)
+        with counting("controls") as progress:
+            folders |= train_controls(
+                run,
+                open_recordings(list(trained_on), first["cameras"], first["renamed"].get("action")),
+                lambda row: progress,
+            )
     for folder in beside or []:
         folders[existing(folder, "run").name] = folder
     encoders = {row: load_encoder(folder) for row, folder in folders.items()}
     compare = [(name, row) for row in ("random", *folders) if row != name]
     tables = _measure(encoders, recordings, compare, seed)
     if not tables:
-        raise HandsightError(f"{paths[0]} has neither categories nor actions to measure by; give other recordings with --data")
+        raise HandsightError(
+            f"{paths[0]} has neither categories nor actions to measure by; give other recordings with --data"
+        )
     show_and_keep(run, tables, seed)
 
 
-def _measure(encoders: dict[str, Any], recordings: list[Recording], compare: list[tuple[str, str]], seed: int) -> dict[str, Table]:
+def _measure(
+    encoders: dict[str, Any], recordings: list[Recording], compare: list[tuple[str, str]], seed: int
+) -> dict[str, Table]:
     def say(line: str) -> None:
         print(line, file=sys.stderr, flush=True)
 
     tables = {}
     if all("category" in recording.facts for recording in recordings):
-        tables["objects"] = measure_objects(encoders, recordings, compare=compare, seed=seed, say=say).benchmark.table
+        tables["objects"] = measure_objects(
+            encoders, recordings, compare=compare, seed=seed, say=say
+        ).benchmark.table
     elif "action" in recordings[0].features:
-        for probe, found in measure_robot(encoders, recordings[0], compare=compare, seed=seed, say=say).items():
+        for probe, found in measure_robot(
+            encoders, recordings[0], compare=compare, seed=seed, say=say
+        ).items():
             tables[probe.replace(" ", "-")] = found.table
     return tables
 

@@ -13,7 +13,9 @@ from handsight.errors import HandsightError
 Runner = Callable[[Namespace], None]
 
 
-def from_function(parser: ArgumentParser, function: Callable[..., None], *, positional: bool = True) -> Runner:
+def from_function(
+    parser: ArgumentParser, function: Callable[..., None], *, positional: bool = True
+) -> Runner:
     """Make a function's parameters the parser's options; those without a default are positional where asked for."""
     if positional:
         parser.add_argument("--config", action="config", help="YAML file to read options from")
@@ -27,7 +29,12 @@ def from_function(parser: ArgumentParser, function: Callable[..., None], *, posi
     return run
 
 
-def choose(parser: ArgumentParser, what: str, choices: Mapping[str, Callable[[ArgumentParser], Runner]], arguments: Sequence[str]) -> Runner:
+def choose(
+    parser: ArgumentParser,
+    what: str,
+    choices: Mapping[str, Callable[[ArgumentParser], Runner]],
+    arguments: Sequence[str],
+) -> Runner:
     """Let the first argument choose between parsers; only the chosen one is built.
 
     Raises:
@@ -37,9 +44,13 @@ def choose(parser: ArgumentParser, what: str, choices: Mapping[str, Callable[[Ar
     named = next((argument for argument in arguments if not argument.startswith("-")), None)
     asked_for_help = bool(arguments) and arguments[0] in ("-h", "--help")
     if named is not None and named not in choices and not asked_for_help:
-        raise HandsightError(f"there is no {what} '{named}'; there are {', '.join(choices)}. `{command} {next(iter(choices))} --help` lists its options")
+        raise HandsightError(
+            f"there is no {what} '{named}'; there are {', '.join(choices)}. `{command} {next(iter(choices))} --help` lists its options"
+        )
     if named is None and not asked_for_help:
-        raise HandsightError(f"`{command}` takes a {what}: {', '.join(choices)}. `{command} {next(iter(choices))} --help` lists its options")
+        raise HandsightError(
+            f"`{command}` takes a {what}: {', '.join(choices)}. `{command} {next(iter(choices))} --help` lists its options"
+        )
     commands = parser.add_subcommands(dest=what, metavar=what.upper())
     runners: dict[str, Runner] = {}
     for name, build in choices.items():
@@ -47,7 +58,9 @@ def choose(parser: ArgumentParser, what: str, choices: Mapping[str, Callable[[Ar
             one = ArgumentParser(prog=f"{command} {name}", formatter_class=parser.formatter_class)
             one.add_argument("--config", action="config", help="YAML file to read options from")
             runners[name] = build(one)
-            commands.add_subcommand(name, one, help=(one.description or "").splitlines()[0] if one.description else None)
+            commands.add_subcommand(
+                name, one, help=(one.description or "").splitlines()[0] if one.description else None
+            )
         else:
             commands.add_subcommand(name, ArgumentParser())
 

@@ -4,34 +4,41 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Protocol
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 EVERY_S = 15.0
 """Seconds between lines where nobody watches a terminal."""
 
-Advance = Callable[[int, int], None]
-Stepped = Callable[[int, int, Mapping[str, float]], None]
+NONE: Mapping[str, float] = {}
+
+
+class Advance(Protocol):
+    """Takes what is done, what there is to do, and the newest figures."""
+
+    def __call__(self, done: int, total: int, figures: Mapping[str, float] = NONE) -> None:
+        """Show it."""
 
 
 @contextmanager
 def counting(title: str) -> Iterator[Advance]:
-    """Give a callback that takes what is done and what there is to do."""
-    with stepping(title) as stepped:
-        yield lambda done, total: stepped(done, total, {})
-
-
-@contextmanager
-def stepping(title: str) -> Iterator[Stepped]:
-    """Give a callback that takes steps done, steps in all and the newest figures."""
+    """Give a callback that shows how far a long job is: a bar on a terminal, now and then a line elsewhere."""
     if sys.stderr.isatty():
         with _bar() as bar:
             task = bar.add_task(title, total=None, figures="")
 
-            def draw(done: int, total: int, figures: Mapping[str, float]) -> None:
+            def draw(done: int, total: int, figures: Mapping[str, float] = NONE) -> None:
                 bar.update(task, completed=done, total=total)
                 if figures:
                     bar.update(task, figures=_written(figures))
@@ -40,7 +47,7 @@ def stepping(title: str) -> Iterator[Stepped]:
         return
     said = time.monotonic()
 
-    def say(done: int, total: int, figures: Mapping[str, float]) -> None:
+    def say(done: int, total: int, figures: Mapping[str, float] = NONE) -> None:
         nonlocal said
         if time.monotonic() - said > EVERY_S or done == total:
             said = time.monotonic()
@@ -63,4 +70,6 @@ def _bar() -> Progress:
 
 
 def _written(figures: Mapping[str, float]) -> str:
-    return "  ".join(f"{name} {value:.3g}" for name, value in figures.items() if name not in ("learning_rate", "seconds"))
+    return "  ".join(
+        f"{name} {value:.3g}" for name, value in figures.items() if name not in ("learning_rate", "seconds")
+    )

@@ -17,7 +17,8 @@ from handsight.recordings import BOUNDED, Batch, Between, Needs, Pairing, Sample
 
 
 class ActionAware(Method):
-    """AA-SimCLR: NT-Xent between two frames of a clip, plus NT-Xent between the action and the pair of representations.
+    """AA-SimCLR: NT-Xent between two frames of a clip, plus NT-Xent between the action and the pair of
+    representations.
 
     Args:
         encoder: a timm name, `torchvision/NAME`, or an `Encoder`.
@@ -28,9 +29,11 @@ class ActionAware(Method):
         pairing: where the second frame comes from: anywhere in the clip, or a window.
         gap: least and most frames between the two (`window` only).
         stream: the recording's stream that says what was done; `--action` maps another name to `action`.
-        between: what lies between the two frames of that stream; default: what the recording declares, else `difference`, which is right for
+        between: what lies between the two frames of that stream; default: what the recording declares, else
+            `difference`, which is right for
             absolute positions. Per-frame deltas want `sum`.
-        combine: how the two representations meet the action: the authors' code concatenates them, the paper's text subtracts.
+        combine: how the two representations meet the action: the authors' code concatenates them, the paper's
+            text subtracts.
         visual_weight: of the contrast between frames.
         action_weight: of the contrast between action and pair.
         shuffle_actions: give each pair another pair's action: the control that shows what the action adds.
@@ -64,7 +67,9 @@ class ActionAware(Method):
         super().__init__()
         self.encoder = build_encoder(encoder, image_size, encoder_options, init)
         self.augmentation = replace(augmentation, size=self.encoder.image_size)
-        self.needs = {"pair": replace(self.default_needs["pair"], pairing=pairing, gap=gap, between={stream: between})}
+        self.needs = {
+            "pair": replace(self.default_needs["pair"], pairing=pairing, gap=gap, between={stream: between})
+        }
         self.stream = stream
         self.visual_weight = visual_weight
         self.action_weight = action_weight
@@ -93,7 +98,8 @@ class ActionAware(Method):
         contrast = nt_xent(self.projector(first), self.projector(second), self.temperature)
         action = batch[self.stream]
         if self.shuffle_actions:
-            # Rolled by one: every pair gets the action of another pair of the batch, and the marginal stays as it was.
+            # Rolled by one: every pair gets the action of another pair of the batch, and the marginal stays
+            # as it was.
             action = action.roll(1, dims=0)
         done = self.action_head(self.action_normalisation(action))
         seen = self.pair_head(first, second)

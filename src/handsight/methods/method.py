@@ -47,7 +47,8 @@ class Method(nn.Module):
         needs: name → what one sample is.
         augmentation: applied by the loop to every frame, `Needs.views` times.
         optimisation: the paper's settings.
-        default_needs: the needs when the constructor is given nothing else, so that a recording can be asked which methods it can train.
+        default_needs: the needs when the constructor is given nothing else, so that a recording can be asked
+            which methods it can train.
         arguments: what the constructor was given, as plain values.
     """
 
@@ -65,19 +66,23 @@ class Method(nn.Module):
         bound = inspect.signature(cls).bind(*args, **kwargs)
         bound.apply_defaults()
         # nn.Module's own __setattr__ works only after its __init__.
-        object.__setattr__(method, "arguments", {name: _plain(value) for name, value in bound.arguments.items()})
+        object.__setattr__(
+            method, "arguments", {name: _plain(value) for name, value in bound.arguments.items()}
+        )
         return method
 
     def prepare(self, sampler: Sampler) -> None:
         """Build what depends on the data (sizes of heads, constants of normalisation), before the optimiser is made."""
 
     def losses(self, batches: Mapping[str, Batch]) -> Iterator[dict[str, Tensor]]:
-        """Yield named scalars, already weighted; what is yielded together is summed and backwarded before the next is asked for.
+        """Yield named scalars, already weighted; what is yielded together is summed and backwarded before the
+        next is asked for.
 
         Tasks that share no graph yield one by one, and only one graph is held at a time.
 
         Args:
-            batches: need → batch; beside the sampler's entries, `views` float32 `[B, F·V, 3, S, S]` in [0, 1], augmented.
+            batches: need → batch; beside the sampler's entries, `views` float32 `[B, F·V, 3, S, S]` in [0,
+                1], augmented.
         """
         raise NotImplementedError
 

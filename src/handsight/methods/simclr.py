@@ -17,7 +17,8 @@ from handsight.recordings import Batch, Needs, Pairing
 
 
 class SimCLR(Method):
-    """SimCLR (Chen et al. 2020), in the settings of action-aware SSL (Aubret et al. 2024): two augmentations of one frame are alike.
+    """SimCLR (Chen et al. 2020), in the settings of action-aware SSL (Aubret et al. 2024): two augmentations
+    of one frame are alike.
 
     Args:
         encoder: a timm name, `torchvision/NAME`, or an `Encoder`.
@@ -54,7 +55,8 @@ class SimCLR(Method):
     def losses(self, batches: Mapping[str, Batch]) -> Iterator[dict[str, Tensor]]:
         """Yield `contrast`."""
         views = batches["image"]["views"]
-        # Each view is forwarded by itself, so that batch norm's statistics are of one view, as in the authors' code.
+        # Each view is forwarded by itself, so that batch norm's statistics are of one view, as in the
+        # authors' code.
         first, second = self.encoder(views[:, 0]), self.encoder(views[:, 1])
         yield {"contrast": nt_xent(self.projector(first), self.projector(second), self.temperature)}
 

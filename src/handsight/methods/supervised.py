@@ -17,7 +17,8 @@ from handsight.recordings import Batch, Needs, Sampler
 
 
 class Supervised(Method):
-    """Cross-entropy on an episode fact, two augmented views of each frame, so that it sees as many pictures a step as SimCLR.
+    """Cross-entropy on an episode fact, two augmented views of each frame, so that it sees as many pictures a
+    step as SimCLR.
 
     Args:
         encoder: a timm name, `torchvision/NAME`, or an `Encoder`.
@@ -55,4 +56,6 @@ class Supervised(Method):
         batch = batches["image"]
         views = batch["views"]
         scores = self.classifier(self.encoder(views.flatten(0, 1)))
-        yield {"cross_entropy": classification_loss(scores, batch[self.label].repeat_interleave(views.shape[1]))}
+        yield {
+            "cross_entropy": classification_loss(scores, batch[self.label].repeat_interleave(views.shape[1]))
+        }

@@ -68,18 +68,31 @@ class Clips:
         for recording in self.recordings:
             if not recording.cameras:
                 raise HandsightError(f"{recording.root} has no camera; every method needs pictures")
-            chosen = np.flatnonzero(recording.splits() == split) if split else np.arange(recording.num_episodes)
+            chosen = (
+                np.flatnonzero(recording.splits() == split) if split else np.arange(recording.num_episodes)
+            )
             starts, lengths = recording.episode_starts[:-1][chosen], np.diff(recording.episode_starts)[chosen]
             for name in recording.cameras:
                 frames = FrameCache(recording, name, size, max_bytes=max_cache_bytes)
                 frames.build(progress)
-                tables.append((starts + offset, lengths, np.full_like(starts, len(self.tracks)), chosen.astype(np.int64)))
+                tables.append(
+                    (
+                        starts + offset,
+                        lengths,
+                        np.full_like(starts, len(self.tracks)),
+                        chosen.astype(np.int64),
+                    )
+                )
                 self.tracks.append(Track(recording, name, frames, offset))
                 offset += recording.num_frames
-        self.start, self.length, self.track, self.episode = (np.concatenate(column) for column in zip(*tables, strict=True))
+        self.start, self.length, self.track, self.episode = (
+            np.concatenate(column) for column in zip(*tables, strict=True)
+        )
         if not len(self.start):
             where = ", ".join(str(recording.root) for recording in self.recordings)
-            raise HandsightError(f"{where}: no episode in the split '{split}'; collect more, or train on other data")
+            raise HandsightError(
+                f"{where}: no episode in the split '{split}'; collect more, or train on other data"
+            )
         shapes = {track.frames.shape[1:3] for track in self.tracks}
         # Cameras of different shapes are brought to one square, since a batch has one shape.
         self.frame_shape: tuple[int, int] = next(iter(shapes)) if len(shapes) == 1 else (size, size)
@@ -118,7 +131,9 @@ class Clips:
             read = track.frames.read(local)
             if read.shape[1:3] != self.frame_shape:
                 height, width = self.frame_shape
-                read = np.stack([cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA) for picture in read])
+                read = np.stack(
+                    [cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA) for picture in read]
+                )
             pictures[rows] = read
         return pictures
 
@@ -132,14 +147,26 @@ class Clips:
         for recording in self.recordings:
             if name not in recording.features:
                 streams = ", ".join(recording.features)
-                raise HandsightError(f"{recording.root} has no stream '{name}' (it has: {streams}). Say which to use: --{name} NAME")
+                raise HandsightError(
+                    f"{recording.root} has no stream '{name}' (it has: {streams}). Say which to use: --{name} NAME"
+                )
             found.append(recording.features[name])
-        if any((f.dtype, f.shape, f.between, f.names) != (found[0].dtype, found[0].shape, found[0].between, found[0].names) for f in found):
-            shapes = "; ".join(f"{r.root}: {f.dtype}{list(f.shape)}" for r, f in zip(self.recordings, found, strict=True))
-            raise HandsightError(f"stream '{name}' differs between recordings ({shapes}); train on recordings that agree")
+        if any(
+            (f.dtype, f.shape, f.between, f.names)
+            != (found[0].dtype, found[0].shape, found[0].between, found[0].names)
+            for f in found
+        ):
+            shapes = "; ".join(
+                f"{r.root}: {f.dtype}{list(f.shape)}" for r, f in zip(self.recordings, found, strict=True)
+            )
+            raise HandsightError(
+                f"stream '{name}' differs between recordings ({shapes}); train on recordings that agree"
+            )
         return found[0]
 
-    def stream_rows(self, name: str, frames: NDArray[np.int64]) -> list[tuple[NDArray[np.intp], NDArray[np.float32], NDArray[np.int64]]]:
+    def stream_rows(
+        self, name: str, frames: NDArray[np.int64]
+    ) -> list[tuple[NDArray[np.intp], NDArray[np.float32], NDArray[np.int64]]]:
         """Return, recording by recording, (positions in `frames`, the whole stream `[N, D]`, rows of it)."""
         found = []
         for rows, track, local in self._by_track(frames):
@@ -157,9 +184,13 @@ class Clips:
         for track in self.tracks:
             if name not in track.recording.facts:
                 has = ", ".join(track.recording.facts) or "none"
-                raise HandsightError(f"{track.recording.root} has no fact '{name}' about its episodes (it has: {has})")
+                raise HandsightError(
+                    f"{track.recording.root} has no fact '{name}' about its episodes (it has: {has})"
+                )
             columns.append(np.asarray(track.recording.facts[name]))
-        values = np.empty(self.num_clips, dtype=np.result_type(*columns) if columns[0].dtype.kind in "iufb" else object)
+        values = np.empty(
+            self.num_clips, dtype=np.result_type(*columns) if columns[0].dtype.kind in "iufb" else object
+        )
         for index, column in enumerate(columns):
             mine = self.track == index
             values[mine] = column[self.episode[mine]]

@@ -15,7 +15,8 @@ from handsight.recordings.features import Between, Feature
 Pairing = Literal["uniform", "window"]
 """Where a sample's later frames come from.
 
-`uniform`: anywhere in the clip, the first frame included (action-aware SSL: a turn of 2°·r, r uniform in [−180, 180]).
+`uniform`: anywhere in the clip, the first frame included (action-aware SSL: a turn of 2°·r, r uniform in
+    [−180, 180]).
 `window`: `gap` frames after the one before.
 """
 
@@ -32,7 +33,8 @@ class Needs:
         views: augmented pictures made of each frame.
         pairing: where the later frames come from.
         gap: least and most frames from one frame to the next (`window` only), both ≥ 1.
-        between: float stream → what lies between the first and the second frame; None takes the stream's own declaration.
+        between: float stream → what lies between the first and the second frame; None takes the stream's own
+            declaration.
         facts: episode facts that come with the sample, as integer codes.
     """
 
@@ -45,22 +47,36 @@ class Needs:
 
     def __post_init__(self) -> None:
         if self.frames < 1 or self.views < 1:
-            raise HandsightError(f"a sample has {self.frames} frames and {self.views} views; each must be at least 1")
+            raise HandsightError(
+                f"a sample has {self.frames} frames and {self.views} views; each must be at least 1"
+            )
         if self.pairing not in get_args(Pairing):
-            raise HandsightError(f"pairing is {self.pairing!r}; it can be one of {', '.join(get_args(Pairing))}")
+            raise HandsightError(
+                f"pairing is {self.pairing!r}; it can be one of {', '.join(get_args(Pairing))}"
+            )
         if self.pairing == "window":
             if self.gap is None or not 1 <= self.gap[0] <= self.gap[1]:
-                raise HandsightError(f"pairing 'window' came with gap {self.gap}; give least and most frames, as in (1, 30)")
+                raise HandsightError(
+                    f"pairing 'window' came with gap {self.gap}; give least and most frames, as in (1, 30)"
+                )
         elif self.gap is not None:
-            raise HandsightError(f"gap {self.gap} came with pairing {self.pairing!r}; only 'window' has a gap")
+            raise HandsightError(
+                f"gap {self.gap} came with pairing {self.pairing!r}; only 'window' has a gap"
+            )
         if self.between and self.frames != 2:
-            raise HandsightError(f"what lies between frames was asked of a sample of {self.frames} frames; it takes 2")
+            raise HandsightError(
+                f"what lies between frames was asked of a sample of {self.frames} frames; it takes 2"
+            )
         if "stack" in self.between.values() and (self.gap is None or self.gap[0] != self.gap[1]):
-            raise HandsightError("'stack' needs pairing 'window' with one fixed gap, as in (10, 10), so that its length is fixed")
+            raise HandsightError(
+                "'stack' needs pairing 'window' with one fixed gap, as in (10, 10), so that its length is fixed"
+            )
 
     def missing(self, features: Mapping[str, Feature], facts: Mapping[str, object]) -> list[str]:
         """Return the streams and facts of this sample that a recording with these does not have."""
-        return [name for name in self.between if name not in features] + [name for name in self.facts if name not in facts]
+        return [name for name in self.between if name not in features] + [
+            name for name in self.facts if name not in facts
+        ]
 
     @property
     def shortest_clip(self) -> int:
@@ -71,23 +87,32 @@ class Needs:
 def resolve_between(name: str, feature: Feature, asked: Between | None) -> Between:
     """Return what lies between two frames of a stream: as asked, else as the stream declares, else `difference`."""
     if not feature.dtype.startswith("float"):
-        raise HandsightError(f"stream '{name}' is {feature.dtype}; what lies between two frames takes a float stream")
+        raise HandsightError(
+            f"stream '{name}' is {feature.dtype}; what lies between two frames takes a float stream"
+        )
     if asked is not None and asked not in get_args(Between):
         raise HandsightError(f"between is {asked!r}; it can be one of {', '.join(get_args(Between))}")
     kind = asked or feature.between or "difference"
     size = int(np.prod(feature.shape))
     if kind == "relative_rotation" and size != 4:
-        raise HandsightError(f"stream '{name}' has {size} entries; a relative rotation takes a quaternion wxyz, 4 of them")
+        raise HandsightError(
+            f"stream '{name}' has {size} entries; a relative rotation takes a quaternion wxyz, 4 of them"
+        )
     return kind
 
 
-def between_frames(kind: Between, values: NDArray[np.float32], first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.float32]:
+def between_frames(
+    kind: Between, values: NDArray[np.float32], first: NDArray[np.int64], second: NDArray[np.int64]
+) -> NDArray[np.float32]:
     """Return what lies between two frames of one stream.
 
     Args:
-        kind: `difference`: second − first. `angle`: sine and cosine of the difference of angles in rad. `relative_rotation`: conj(q₀) ⊗ q₁
-            of quaternions wxyz, with w ≥ 0. `sum`: of what was done from the first frame up to the second, exclusive (negative when time
-            runs backwards). `stack`: the entries from the first frame up to the second, exclusive, one after another.
+        kind: `difference`: second − first. `angle`: sine and cosine of the difference of angles in rad.
+            `relative_rotation`: conj(q₀) ⊗ q₁
+            of quaternions wxyz, with w ≥ 0. `sum`: of what was done from the first frame up to the second,
+            exclusive (negative when time
+            runs backwards). `stack`: the entries from the first frame up to the second, exclusive, one after
+            another.
         values: the stream, `[N, D]`.
         first: rows of the first frames, `[B]`.
         second: rows of the second frames, `[B]`, of the same episodes.
@@ -104,7 +129,9 @@ def between_frames(kind: Between, values: NDArray[np.float32], first: NDArray[np
         return _relative_rotation(values[first].astype(np.float64), values[second].astype(np.float64))
     if kind == "sum":
         rows = [
-            values[a:b].sum(axis=0, dtype=np.float64) if a <= b else -values[b:a].sum(axis=0, dtype=np.float64)
+            values[a:b].sum(axis=0, dtype=np.float64)
+            if a <= b
+            else -values[b:a].sum(axis=0, dtype=np.float64)
             for a, b in zip(first, second, strict=True)
         ]
         return np.stack(rows).astype(np.float32)

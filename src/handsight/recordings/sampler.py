@@ -22,7 +22,8 @@ Batch = dict[str, Tensor]
 class Sampler:
     """Draws batches.
 
-    An epoch is a permutation of all frames of all clips; each is the first frame of one sample, the others are drawn as `Needs.pairing`
+    An epoch is a permutation of all frames of all clips; each is the first frame of one sample, the others
+    are drawn as `Needs.pairing`
     says. The last, incomplete batch of an epoch is left out.
 
     Args:
@@ -50,7 +51,9 @@ class Sampler:
         for name, need in self.needs.items():
             if clips.length.min() < need.shortest_clip:
                 short = int(clips.length.min())
-                raise HandsightError(f"the shortest clip has {short} frames; '{name}' needs {need.shortest_clip}. Make the gap smaller")
+                raise HandsightError(
+                    f"the shortest clip has {short} frames; '{name}' needs {need.shortest_clip}. Make the gap smaller"
+                )
         self.kinds: dict[tuple[str, str], Between] = {
             (name, stream): resolve_between(stream, clips.feature(stream), asked)
             for name, need in self.needs.items()
@@ -76,7 +79,9 @@ class Sampler:
             HandsightError: when the batch does not divide by the number of processes.
         """
         if self.batch_size % world_size:
-            raise HandsightError(f"a batch of {self.batch_size} does not divide by {world_size} processes; choose a multiple")
+            raise HandsightError(
+                f"a batch of {self.batch_size} does not divide by {world_size} processes; choose a multiple"
+            )
         clip, frames = self._draw(need, step)
         share = self.batch_size // world_size
         mine = slice(rank * share, (rank + 1) * share)
@@ -99,7 +104,10 @@ class Sampler:
     def _epoch(self, need: str, epoch: int) -> NDArray[np.int64]:
         held = self._orders.get(need)
         if held is None or held[0] != epoch:
-            held = self._orders[need] = (epoch, self._generator(need, "epoch", epoch).permutation(self.clips.num_frames))
+            held = self._orders[need] = (
+                epoch,
+                self._generator(need, "epoch", epoch).permutation(self.clips.num_frames),
+            )
         return held[1]
 
     def _draw_from(
@@ -116,7 +124,8 @@ class Sampler:
             return clip, np.concatenate([first[:, None], later], axis=1)
         assert needs.gap is not None
         low, high = needs.gap
-        # A gap is drawn only as wide as the clip allows, and the first frame moves back where the others would pass the clip's end.
+        # A gap is drawn only as wide as the clip allows, and the first frame moves back where the others
+        # would pass the clip's end.
         widest = np.minimum(high, (clips.length[clip] - 1) // max(1, needs.frames - 1))
         gaps = generator.integers(low, widest[:, None] + 1, (count, needs.frames - 1))
         offsets = np.concatenate([np.zeros((count, 1), dtype=np.int64), np.cumsum(gaps, axis=1)], axis=1)
@@ -125,7 +134,12 @@ class Sampler:
 
     def _between(self, need: str, stream: str, frames: NDArray[np.int64]) -> NDArray[np.float32]:
         parts = [
-            (rows, between_frames(self.kinds[need, stream], values, local, local + frames[rows, 1] - frames[rows, 0]))
+            (
+                rows,
+                between_frames(
+                    self.kinds[need, stream], values, local, local + frames[rows, 1] - frames[rows, 0]
+                ),
+            )
             for rows, values, local in self.clips.stream_rows(stream, frames[:, 0])
         ]
         found = np.empty((len(frames), parts[0][1].shape[1]), dtype=np.float32)

@@ -10,7 +10,17 @@ import torch
 
 from handsight.encoders import Encoder, random_encoder_calibrated
 from handsight.errors import HandsightError
-from handsight.evaluation import SPLITS, Features, LabelledFrames, ObjectBenchmark, OnlineCollapse, OnlineKNN, Split, extract, object_benchmark
+from handsight.evaluation import (
+    SPLITS,
+    Features,
+    LabelledFrames,
+    ObjectBenchmark,
+    OnlineCollapse,
+    OnlineKNN,
+    Split,
+    extract,
+    object_benchmark,
+)
 from handsight.recordings import Clips, Recording
 from handsight.training import Monitor
 
@@ -24,12 +34,19 @@ Say = Callable[[str], None]
 
 
 def labelled_frames(
-    recordings: Sequence[Recording], split: Split, size: int, *, category: str = "category", most: int | None = None, stride: int = 1
+    recordings: Sequence[Recording],
+    split: Split,
+    size: int,
+    *,
+    category: str = "category",
+    most: int | None = None,
+    stride: int = 1,
 ) -> LabelledFrames:
     """Return the frames of one split with their categories and objects.
 
     Args:
-        recordings: one or several, with an episode fact `category` and, where objects have several clips, `object`.
+        recordings: one or several, with an episode fact `category` and, where objects have several clips,
+            `object`.
         split: which episodes.
         size: short side of a frame in pixels.
         category: the fact that is the label.
@@ -46,11 +63,16 @@ def labelled_frames(
     code = {name: number for number, name in enumerate(known)}
     categories = np.array([code[str(value)] for value in clips.fact(category)], dtype=np.int64)
     if all("object" in recording.facts for recording in recordings):
-        # An object's number is the same in every recording of one world.
-        objects = np.unique(clips.fact("object"), return_inverse=True)[1]
+        # An object's number is the same in every recording of one world, and in every split.
+        known_objects = np.unique(
+            np.concatenate([np.asarray(recording.facts["object"]) for recording in recordings])
+        )
+        objects = np.searchsorted(known_objects, clips.fact("object"))
     else:
         # Without a name for the object, every episode is one of its own.
-        objects = np.arange(clips.num_clips, dtype=np.int64)
+        before = np.cumsum([0, *(recording.num_episodes for recording in recordings)])
+        which = np.array([list(recordings).index(track.recording) for track in clips.tracks])
+        objects = before[which[clips.track]] + clips.episode
     keep = within % stride == 0
     if most is not None and keep.sum() > most:
         chosen = np.zeros(clips.num_clips, dtype=bool)
@@ -69,7 +91,9 @@ def category_names(recordings: Sequence[Recording], category: str = "category") 
 def _fact(recording: Recording, name: str) -> np.ndarray[tuple[int, ...], np.dtype[np.generic]]:
     if name not in recording.facts:
         has = ", ".join(recording.facts) or "none"
-        raise HandsightError(f"{recording.root} has no fact '{name}' about its episodes (it has: {has}); objects cannot be told apart")
+        raise HandsightError(
+            f"{recording.root} has no fact '{name}' about its episodes (it has: {has}); objects cannot be told apart"
+        )
     return np.asarray(recording.facts[name])
 
 
@@ -99,7 +123,8 @@ def measure_objects(
     title: str = "Novel objects",
     say: Say = lambda line: None,
 ) -> Measured:
-    """Measure encoders on objects they never saw, with the random encoder of the first one's make beside them.
+    """Measure encoders on objects they never saw, with the random encoder of the first one's make beside
+    them.
 
     Args:
         encoders: row → encoder; a row `random` is added in front.
@@ -107,7 +132,8 @@ def measure_objects(
         compare: pairs of rows whose difference is wanted.
         seed: of the random encoder and of the bootstrap.
         most: frames per split at most.
-        evaluate_on: `test`; choices between settings are made on `validation`: half its objects choose the probes' settings, the others are
+        evaluate_on: `test`; choices between settings are made on `validation`: half its objects choose the
+            probes' settings, the others are
             scored.
         title: of the table.
         say: told what is being done.
@@ -121,12 +147,22 @@ def measure_objects(
             wanted = SPLITS if evaluate_on == "test" else SPLITS[:2]
             frames[size] = {split: labelled_frames(recordings, split, size, most=most) for split in wanted}
         device = next(encoder.parameters()).device
-        features[name] = {split: extract(encoder, frames[size][split], device=device) for split in frames[size]}
+        features[name] = {
+            split: extract(encoder, frames[size][split], device=device) for split in frames[size]
+        }
     if evaluate_on == "validation":
         features = {name: _halved(read) for name, read in features.items()}
     elif evaluate_on == "train":
-        raise HandsightError("encoders are measured on 'validation' or 'test'; 'train' is what the probes learn from")
-    found = object_benchmark(features, np.random.default_rng(seed), compare=compare, title=title, progress=lambda name: say(f"probing {name}"))
+        raise HandsightError(
+            "encoders are measured on 'validation' or 'test'; 'train' is what the probes learn from"
+        )
+    found = object_benchmark(
+        features,
+        np.random.default_rng(seed),
+        compare=compare,
+        title=title,
+        progress=lambda name: say(f"probing {name}"),
+    )
     first = next(iter(frames.values()))
     return Measured(found, {name: read["test"] for name, read in features.items()}, first[evaluate_on])
 
@@ -139,21 +175,32 @@ def _halved(read: Mapping[Split, Features]) -> dict[Split, Features]:
 
 
 def _rows(features: Features, keep: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> Features:
-    return Features(features.embeddings[keep], features.category[keep], features.object[keep], features.clip[keep], features.frame[keep])
+    return Features(
+        features.embeddings[keep],
+        features.category[keep],
+        features.object[keep],
+        features.clip[keep],
+        features.frame[keep],
+    )
 
 
-def with_random(encoders: Mapping[str, Encoder], recordings: Sequence[Recording], seed: int) -> dict[str, Encoder]:
+def with_random(
+    encoders: Mapping[str, Encoder], recordings: Sequence[Recording], seed: int
+) -> dict[str, Encoder]:
     """Put the random encoder of the first one's make in front, its batch norm calibrated on training frames."""
     model = next(iter(encoders.values()))
     clips = Clips(recordings, split="train", size=model.image_size)
-    chosen = np.random.default_rng(seed).choice(clips.num_frames, min(CALIBRATION_FRAMES, clips.num_frames), replace=False)
+    chosen = np.random.default_rng(seed).choice(
+        clips.num_frames, min(CALIBRATION_FRAMES, clips.num_frames), replace=False
+    )
     _, numbers = clips.locate(np.sort(chosen))
     pictures = torch.from_numpy(clips.read(numbers)).permute(0, 3, 1, 2)
     return {RANDOM: random_encoder_calibrated(model, pictures, seed=seed), **encoders}
 
 
 def monitors(recordings: Sequence[Recording], size: int, most: int = 2_000) -> list[Monitor]:
-    """Return what looks at an encoder while it learns: collapse on validation frames, and where categories are known an online kNN.
+    """Return what looks at an encoder while it learns: collapse on validation frames, and where categories
+    are known an online kNN.
 
     Args:
         recordings: that the encoder is trained on.
@@ -166,5 +213,7 @@ def monitors(recordings: Sequence[Recording], size: int, most: int = 2_000) -> l
     if "train" in splits and all("category" in recording.facts for recording in recordings):
         return [OnlineKNN(*(labelled_frames(recordings, split, size, most=most) for split in SPLITS[:2]))]
     clips = Clips(recordings, split="validation", size=size)
-    _, numbers = clips.locate(np.linspace(0, clips.num_frames - 1, min(most, clips.num_frames)).astype(np.int64))
+    _, numbers = clips.locate(
+        np.linspace(0, clips.num_frames - 1, min(most, clips.num_frames)).astype(np.int64)
+    )
     return [OnlineCollapse(clips.read, numbers)]

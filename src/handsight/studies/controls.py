@@ -16,7 +16,10 @@ from handsight.recordings import Recording
 from handsight.training import Progress, Training, prepare, read_config, train
 
 CONTROLS: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
-    "action-aware": {"visual-only": ("simclr-tt", {}), "shuffled": ("action-aware", {"shuffle_actions": True})},
+    "action-aware": {
+        "visual-only": ("simclr-tt", {}),
+        "shuffled": ("action-aware", {"shuffle_actions": True}),
+    },
     "simclr-tt": {"no time": ("simclr", {})},
 }
 """Method → control's row → (method that trains it, arguments that differ)."""
@@ -46,7 +49,9 @@ def train_controls(
     arguments = dict(config.get("method", {}))
     name = arguments.pop("name", None)
     if name not in METHODS:
-        raise HandsightError(f"{run} was trained by '{name}', which is not a method here ({', '.join(METHODS)})")
+        raise HandsightError(
+            f"{run} was trained by '{name}', which is not a method here ({', '.join(METHODS)})"
+        )
     # `epochs` is how `steps` was found.
     training = Training(**{key: value for key, value in config["training"].items() if key != "epochs"})
     folders = {}
@@ -66,7 +71,9 @@ def build_method(name: str, arguments: dict[str, Any]) -> Method:
     known = inspect.signature(METHODS[name]).parameters
     kept = {key: value for key, value in arguments.items() if key in known}
     if isinstance(kept.get("augmentation"), dict):
-        kept["augmentation"] = Augmentation(**{k: tuple(v) if isinstance(v, list) else v for k, v in kept["augmentation"].items()})
+        kept["augmentation"] = Augmentation(
+            **{k: tuple(v) if isinstance(v, list) else v for k, v in kept["augmentation"].items()}
+        )
     if kept.get("gap") is not None:
         kept["gap"] = tuple(kept["gap"])
     if kept.get("init") is not None:

@@ -8,7 +8,15 @@ import numpy as np
 
 from handsight.encoders import Encoder
 from handsight.errors import HandsightError
-from handsight.evaluation import RobotProbe, Trajectories, behaviour_cloning, choose_pairs, choose_starts, embed_frames, inverse_dynamics
+from handsight.evaluation import (
+    RobotProbe,
+    Trajectories,
+    behaviour_cloning,
+    choose_pairs,
+    choose_starts,
+    embed_frames,
+    inverse_dynamics,
+)
 from handsight.recordings import Clips, Recording, resolve_between
 from handsight.studies.benchmark import with_random
 
@@ -29,7 +37,8 @@ def measure_robot(
 
     Args:
         encoders: row → encoder; a row `random` is added in front.
-        recording: with a float stream of actions; every camera in use is embedded, and the embeddings stand side by side.
+        recording: with a float stream of actions; every camera in use is embedded, and the embeddings stand
+            side by side.
         stream: the actions.
         compare: pairs of rows whose difference is wanted.
         seed: of the random encoder and of the bootstrap.
@@ -43,11 +52,15 @@ def measure_robot(
     """
     if stream not in recording.features:
         streams = ", ".join(name for name, feature in recording.features.items() if not feature.is_camera)
-        raise HandsightError(f"{recording.root} has no stream '{stream}' (it has: {streams}). Say which to use: --action NAME")
+        raise HandsightError(
+            f"{recording.root} has no stream '{stream}' (it has: {streams}). Say which to use: --action NAME"
+        )
     feature = recording.features[stream]
     kind = resolve_between(stream, feature, None)
     if kind not in ("difference", "sum"):
-        raise HandsightError(f"stream '{stream}' is a {kind}; the robot probes take positions (difference) or steps (sum)")
+        raise HandsightError(
+            f"stream '{stream}' is a {kind}; the robot probes take positions (difference) or steps (sum)"
+        )
     lengths = np.diff(recording.episode_starts)
     felt = next((name for name in PROPRIOCEPTION if name in recording.features), None)
     trajectories = Trajectories(
@@ -65,7 +78,9 @@ def measure_robot(
     say("probing")
     generator = np.random.default_rng(seed)
     return {
-        "inverse dynamics": inverse_dynamics(features, trajectories, generator, between=kind, compare=compare),
+        "inverse dynamics": inverse_dynamics(
+            features, trajectories, generator, between=kind, compare=compare
+        ),
         "behaviour cloning": behaviour_cloning(features, trajectories, generator, compare=compare),
     }
 
@@ -75,7 +90,9 @@ def _flat(recording: Recording, name: str) -> np.ndarray[tuple[int, ...], np.dty
     return np.asarray(values.reshape(len(values), -1))
 
 
-def _embed(encoder: Encoder, recording: Recording, rows: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+def _embed(
+    encoder: Encoder, recording: Recording, rows: np.ndarray[tuple[int, ...], np.dtype[np.int64]]
+) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
     """Return features `[N, cameras × D]`, filled in at the rows that are asked for."""
     clips = Clips([recording], split=None, size=encoder.image_size)
     device = next(encoder.parameters()).device

@@ -65,9 +65,15 @@ class Batches:
     def _augment(self, name: str, batch: Batch, step: int, part: int, parts: int) -> Batch:
         moved = {key: value.to(self.device, non_blocking=True) for key, value in batch.items()}
         frames, needs = moved["frames"], self.method.needs[name]
-        count, height, width = frames.shape[0] * frames.shape[1] * needs.views, frames.shape[3], frames.shape[4]
+        count, height, width = (
+            frames.shape[0] * frames.shape[1] * needs.views,
+            frames.shape[3],
+            frames.shape[4],
+        )
         # Drawn for the whole global batch and then sliced, so that the number of processes changes nothing.
-        parameters = self.method.augmentation.draw(generator_for(self.seed, f"augment {name}", step), count * parts, height, width)
+        parameters = self.method.augmentation.draw(
+            generator_for(self.seed, f"augment {name}", step), count * parts, height, width
+        )
         mine = parameters.slice(part * count, (part + 1) * count)
         if needs.between and mine.may_flip:
             mine = _mirrored_together(mine, count // frames.shape[0])
@@ -79,7 +85,6 @@ class Batches:
         views = self.method.augmentation(pictures, mine)
         moved["views"] = views.unflatten(0, (frames.shape[0], frames.shape[1] * needs.views))
         return moved
-
 
     def _mirrored_labels(self, need: str, batch: Batch, parameters: Parameters, per_sample: int) -> Batch:
         first = torch.arange(0, len(parameters), per_sample)

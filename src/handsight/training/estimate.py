@@ -47,13 +47,16 @@ class Estimate:
     device: str
 
 
-def estimate(method: Method, recordings: Sequence[Recording], training: Training, timed_steps: int = 3) -> Estimate:
+def estimate(
+    method: Method, recordings: Sequence[Recording], training: Training, timed_steps: int = 3
+) -> Estimate:
     """Measure a few steps, change nothing, write nothing, and say what the whole run would take.
 
     Raises:
         HandsightError: what `pretrain` would raise.
     """
-    # With no room in the cache, frames are decoded on demand: nothing is written, and decoding is timed by itself.
+    # With no room in the cache, frames are decoded on demand: nothing is written, and decoding is timed by
+    # itself.
     prepared = prepare(method, recordings, replace(training, cache_gb=0.0))
     batches = Batches(prepared.sampler, method, training.seed, prepared.fabric.device)
     optimiser = make_optimiser(method, prepared.settings)
@@ -61,7 +64,9 @@ def estimate(method: Method, recordings: Sequence[Recording], training: Training
     began = time.monotonic()
     drawn = [batches.get(0, part, training.accumulate, None) for part in range(training.accumulate)]
     read_s = time.monotonic() - began
-    frames_read = sum(batch["frames"].shape[0] * batch["frames"].shape[1] for part in drawn for batch in part.values())
+    frames_read = sum(
+        batch["frames"].shape[0] * batch["frames"].shape[1] for part in drawn for batch in part.values()
+    )
     durations = []
     for _ in range(timed_steps):
         began = time.monotonic()
@@ -83,13 +88,17 @@ def estimate(method: Method, recordings: Sequence[Recording], training: Training
         for recording in prepared.sampler.clips.recordings
         for camera in recording.cameras
     ]
-    to_decode = sum(cache.shape[0] for cache in caches if not cache.complete)
+    to_decode = sum(cache.num_missing for cache in caches)
     decode_s = read_s / max(1, frames_read) * to_decode
     weights = sum(value.numel() * value.element_size() for value in method.state_dict().values())
     trainable = sum(parameter.numel() for parameter in method.parameters() if parameter.requires_grad)
     on_gpu = prepared.fabric.device.type == "cuda"
     # ru_maxrss is in KiB on Linux.
-    memory = torch.cuda.max_memory_allocated() if on_gpu else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    memory = (
+        torch.cuda.max_memory_allocated()
+        if on_gpu
+        else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    )
     return Estimate(
         steps=prepared.steps,
         steps_per_epoch=prepared.sampler.steps_per_epoch,

@@ -37,7 +37,9 @@ class Stopped(Exception):
     """The user asked to stop (Ctrl-C or SIGTERM); the checkpoint at `step` is written."""
 
     def __init__(self, folder: Path, step: int, steps: int) -> None:
-        super().__init__(f"stopped after {step} of {steps} steps; give the same command again to go on ({folder})")
+        super().__init__(
+            f"stopped after {step} of {steps} steps; give the same command again to go on ({folder})"
+        )
         self.step = step
 
 
@@ -51,7 +53,8 @@ class Loop:
         sampler: gives batches.
         settings: resolved.
         steps: in all.
-        accumulate: slices of a batch that are forwarded one after another before a step; a contrast sees its own slice only.
+        accumulate: slices of a batch that are forwarded one after another before a step; a contrast sees its
+            own slice only.
         seed: of the run.
         run: its folder; None writes nothing.
         checkpoint_every: steps between checkpoints.
@@ -94,7 +97,11 @@ class Loop:
                         entry = {name: float(loss) for name, loss in losses.items()}
                         self._check_finite(entry, step)
                         entry["learning_rate"] = learning_rate(self.settings, step, self.steps)
-                    if self.monitors and self.monitor_every and (done % self.monitor_every == 0 or done == self.steps):
+                    if (
+                        self.monitors
+                        and self.monitor_every
+                        and (done % self.monitor_every == 0 or done == self.steps)
+                    ):
                         entry |= self._look(done)
                     if entry and self.fabric.is_global_zero:
                         self.run.log({"step": step, **entry, "seconds": round(time.monotonic() - began, 3)})
@@ -142,7 +149,9 @@ class Loop:
         """Whether any process was asked to stop: all stop after the same step, or one would wait for the others for ever."""
         if self.fabric.world_size == 1:
             return asked
-        return bool(self.fabric.all_reduce(torch.tensor(float(asked), device=self.fabric.device), reduce_op="sum") > 0)
+        return bool(
+            self.fabric.all_reduce(torch.tensor(float(asked), device=self.fabric.device), reduce_op="sum") > 0
+        )
 
     def _check_finite(self, losses: Mapping[str, float], step: int) -> None:
         for name, value in losses.items():
@@ -181,13 +190,17 @@ class Loop:
             return 0
         state = self.run.load_checkpoint(path)
         if state["method_name"] != self.method.name:
-            raise HandsightError(f"{path} is a checkpoint of {state['method_name']}, not of {self.method.name}; give another folder with --out")
+            raise HandsightError(
+                f"{path} is a checkpoint of {state['method_name']}, not of {self.method.name}; give another folder with --out"
+            )
         try:
             self.method.load_state_dict(state["method"])
             optimiser.load_state_dict(state["optimiser"])
         except (RuntimeError, ValueError, KeyError) as error:
             first = str(error).splitlines()[0]
-            raise HandsightError(f"{path} does not fit this method ({first}); give another folder with --out") from error
+            raise HandsightError(
+                f"{path} does not fit this method ({first}); give another folder with --out"
+            ) from error
         step = int(state["step"])
         if self.fabric.is_global_zero:
             self.run.cut_log(step)

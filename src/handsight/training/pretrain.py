@@ -38,13 +38,15 @@ class Training:
         weight_decay: decoupled, as AdamW's.
         schedule: of the learning rate.
         warmup_steps: over which the learning rate grows linearly from zero.
-        accumulate: slices of the batch that are forwarded one after another, to save memory; a contrast sees its own slice only.
+        accumulate: slices of the batch that are forwarded one after another, to save memory; a contrast sees
+            its own slice only.
         precision: of the forward pass; weights stay float32.
         accelerator: as Lightning Fabric names them.
         devices: processes on this machine; under torchrun, what torchrun says.
         split: episodes to train on.
         frame_size: short side in pixels at which frames are cached; default: the encoder's image size.
-        cache_gb: most frames kept decoded per camera in 10⁹ bytes; beyond it they are decoded on demand. Default: all.
+        cache_gb: most frames kept decoded per camera in 10⁹ bytes; beyond it they are decoded on demand.
+            Default: all.
         seed: of everything random.
         checkpoint_every: steps between checkpoints.
         log_every: steps between lines of the log.
@@ -73,8 +75,19 @@ class Training:
 
     def __post_init__(self) -> None:
         if self.steps is not None and self.epochs is not None:
-            raise HandsightError(f"both steps = {self.steps} and epochs = {self.epochs} were given; give one of them")
-        for name in ("steps", "epochs", "batch_size", "accumulate", "devices", "checkpoint_every", "log_every", "frame_size"):
+            raise HandsightError(
+                f"both steps = {self.steps} and epochs = {self.epochs} were given; give one of them"
+            )
+        for name in (
+            "steps",
+            "epochs",
+            "batch_size",
+            "accumulate",
+            "devices",
+            "checkpoint_every",
+            "log_every",
+            "frame_size",
+        ):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise HandsightError(f"{name} is {value}; it must be at least 1")
@@ -83,7 +96,9 @@ class Training:
 
     def settings(self, method: Method) -> Optimisation:
         """Return the method's settings with what was said here instead."""
-        said = {name: value for name in asdict(method.optimisation) if (value := getattr(self, name)) is not None}
+        said = {
+            name: value for name in asdict(method.optimisation) if (value := getattr(self, name)) is not None
+        }
         return replace(method.optimisation, **said)
 
 
@@ -133,9 +148,17 @@ def prepare(
     steps = training.steps or (training.epochs or settings.epochs) * sampler.steps_per_epoch
     for (need, stream), kind in sampler.kinds.items():
         said = clips.feature(stream).between is not None or method.needs[need].between[stream] is not None
-        assumed = "" if said else f" ('{stream}' is taken as absolute positions: say --between sum if it holds per-frame deltas)"
+        assumed = (
+            ""
+            if said
+            else f" ('{stream}' is taken as absolute positions: say --between sum if it holds per-frame deltas)"
+        )
         log.info("between two frames: %s of '%s'%s", kind, stream, assumed)
-        check_moves({stream: clips.feature(stream).moves}, method.augmentation.flip_probability > 0, _entry_names(clips, stream))
+        check_moves(
+            {stream: clips.feature(stream).moves},
+            method.augmentation.flip_probability > 0,
+            _entry_names(clips, stream),
+        )
     torch.manual_seed(training.seed)
     method.prepare(sampler)
     method.to(fabric.device)
@@ -161,7 +184,8 @@ def pretrain(
     """Train a method's encoder on recordings; called again with the same settings it goes on where it stood.
 
     Args:
-        method: as in `ActionAware(encoder="resnet18")`; make it under `torch.manual_seed` to have its first weights fixed too.
+        method: as in `ActionAware(encoder="resnet18")`; make it under `torch.manual_seed` to have its first
+            weights fixed too.
         recordings: one or several.
         out: the run's folder.
         monitors: each called with the encoder and the step; see `Training.monitor_every`.
@@ -170,7 +194,8 @@ def pretrain(
         **training: fields of `Training`, as in `steps=20_000`.
 
     Returns:
-        The run's folder, with `encoder/`, `config.yaml`, `log.jsonl`, `checkpoints/` and TensorBoard's events.
+        The run's folder, with `encoder/`, `config.yaml`, `log.jsonl`, `checkpoints/` and TensorBoard's
+        events.
 
     Raises:
         HandsightError: for anything the user can mend.
@@ -180,7 +205,9 @@ def pretrain(
     return train(prepared, Path(out), monitors, progress)
 
 
-def train(prepared: Prepared, out: Path, monitors: Sequence[Monitor] = (), progress: Progress | None = None) -> Path:
+def train(
+    prepared: Prepared, out: Path, monitors: Sequence[Monitor] = (), progress: Progress | None = None
+) -> Path:
     """Run a prepared training to its end and save the encoder; arguments as `pretrain`'s."""
     fabric, training = prepared.fabric, prepared.training
     with fabric.rank_zero_first():
@@ -216,14 +243,20 @@ def check_needs(method: Method, recording: Recording) -> None:
     """
     if recording.num_episodes == 0:
         raise HandsightError(f"{recording.root} has no episodes; record some, or give another folder")
-    missing = [name for needs in method.needs.values() for name in needs.missing(recording.features, recording.facts)]
+    missing = [
+        name for needs in method.needs.values() for name in needs.missing(recording.features, recording.facts)
+    ]
     if not missing:
         return
     streams = {name for needs in method.needs.values() for name in needs.between}
     kind, has, remedy = "fact", recording.facts, ""
     if missing[0] in streams:
         kind, remedy = "stream", " Say which to use: --action NAME."
-        has = [name for name, feature in recording.features.items() if not feature.is_camera and name not in BOOKKEEPING]
+        has = [
+            name
+            for name, feature in recording.features.items()
+            if not feature.is_camera and name not in BOOKKEEPING
+        ]
     works = ", ".join(trainable_methods(recording)) or "none"
     raise HandsightError(
         f"{recording.root} has no {kind} '{missing[0]}', which {method.name} needs (it has: {', '.join(has) or 'none'})."
@@ -238,13 +271,19 @@ def trainable_methods(recording: Recording) -> list[str]:
     return [
         name
         for name, method in METHODS.items()
-        if not any(needs.missing(recording.features, recording.facts) for needs in method.default_needs.values())
+        if not any(
+            needs.missing(recording.features, recording.facts) for needs in method.default_needs.values()
+        )
     ]
 
 
 def _identity(recording: Recording) -> dict[str, Any]:
     """Return what has to be the same for a run to go on; files may have been copied meanwhile."""
-    streams = {name: recording.name_on_disk(name) for name, feature in recording.features.items() if not feature.is_camera}
+    streams = {
+        name: recording.name_on_disk(name)
+        for name, feature in recording.features.items()
+        if not feature.is_camera
+    }
     return {
         "cameras": list(recording.cameras),
         "renamed": {name: on_disk for name, on_disk in streams.items() if name != on_disk},
@@ -266,9 +305,17 @@ def _fabric(training: Training) -> Fabric:
         nodes = max(1, int(os.environ.get("WORLD_SIZE", devices)) // devices)
     strategy = "ddp" if devices * nodes > 1 else "auto"
     try:
-        fabric = Fabric(accelerator=training.accelerator, devices=devices, num_nodes=nodes, precision=training.precision, strategy=strategy)
+        fabric = Fabric(
+            accelerator=training.accelerator,
+            devices=devices,
+            num_nodes=nodes,
+            precision=training.precision,
+            strategy=strategy,
+        )
         fabric.launch()
     except (ValueError, RuntimeError) as error:
         first = str(error).splitlines()[0]
-        raise HandsightError(f"cannot use accelerator '{training.accelerator}' with {devices} devices: {first}") from error
+        raise HandsightError(
+            f"cannot use accelerator '{training.accelerator}' with {devices} devices: {first}"
+        ) from error
     return fabric

@@ -27,14 +27,17 @@ def average_gradients(module: nn.Module) -> None:
     flat = torch.cat([gradient.reshape(-1) for gradient in gradients])
     torch.distributed.all_reduce(flat)
     flat /= size
-    for gradient, mean in zip(gradients, flat.split([gradient.numel() for gradient in gradients]), strict=True):
+    for gradient, mean in zip(
+        gradients, flat.split([gradient.numel() for gradient in gradients]), strict=True
+    ):
         gradient.copy_(mean.view_as(gradient))
 
 
 def synchronise_batch_norm(module: nn.Module) -> None:
     """Make every batch norm of a module use the statistics of the global batch.
 
-    `torch.nn.SyncBatchNorm` refuses CPU tensors; this works over gloo as over NCCL. Parameters and buffers stay the same objects.
+    `torch.nn.SyncBatchNorm` refuses CPU tensors; this works over gloo as over NCCL. Parameters and buffers
+    stay the same objects.
     """
     if world_size() == 1:
         return

@@ -42,7 +42,9 @@ class Run:
             self._compare(read_config(folder))
             return
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise HandsightError(f"{folder} is there already and is not a run; give another folder with --out")
+            raise HandsightError(
+                f"{folder} is there already and is not a run; give another folder with --out"
+            )
         self.checkpoints.mkdir(parents=True, exist_ok=True)
         write_atomically(path, yaml.safe_dump(self.config, sort_keys=False, allow_unicode=True))
 
@@ -83,7 +85,9 @@ class Run:
         try:
             state = torch.load(path, map_location="cpu", weights_only=True)
         except Exception as error:
-            raise HandsightError(f"{path} cannot be read ({type(error).__name__}); remove it to begin again") from error
+            raise HandsightError(
+                f"{path} cannot be read ({type(error).__name__}); remove it to begin again"
+            ) from error
         if not isinstance(state, dict) or "step" not in state or "method_name" not in state:
             raise HandsightError(f"{path} is not a checkpoint of a run; remove it to begin again")
         return state
@@ -111,9 +115,13 @@ def read_config(folder: Path) -> dict[str, Any]:
     try:
         config = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise HandsightError(f"{folder} is not a run: it has no config.yaml. Give the folder that --out named in pretrain") from error
+        raise HandsightError(
+            f"{folder} is not a run: it has no config.yaml. Give the folder that --out named in pretrain"
+        ) from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise HandsightError(f"{path} cannot be read: it is not YAML any more. Give another folder with --out") from error
+        raise HandsightError(
+            f"{path} cannot be read: it is not YAML any more. Give another folder with --out"
+        ) from error
     if not isinstance(config, dict):
         raise HandsightError(f"{path} is empty; give another folder with --out")
     return config
