@@ -32,5 +32,5 @@ def in_lines(summary: Summary) -> list[str]:
     rows += [
         ("task", f"{task or '(none)'}: {count:,} episodes") for task, count in list(summary.tasks.items())[:5]
     ]
-    rows.append(("on disk", f"{summary.bytes_on_disk / 1e6:,.1f} MB"))
+    rows.append(("on disk", f"{sum(summary.bytes_on_disk.values()) / 1e6:,.1f} MB"))
     return [f"{key:<11}{value}" for key, value in rows]

@@ -78,6 +78,11 @@ class FrameCache:
         """Bytes of all frames, cached or not."""
         return self.recording.num_frames * self._frame_bytes
 
+    @property
+    def num_missing(self) -> int:
+        """Frames that `build` would decode."""
+        return max(0, self.num_cached - self._bytes_there() // self._frame_bytes)
+
     def build(self, progress: Callable[[int, int], None] | None = None) -> None:
         """Decode what is not in the cache yet; of several processes that do, one works and the others wait.
 
