@@ -97,16 +97,15 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     ours_old, ours_new = old["handsight"], new["handsight"]
     pairs = [(key, old.get(key), new.get(key)) for key in ("fps", "robot_type")]
     for name in dict.fromkeys([*old["features"], *new["features"]]):
-        streams_old, streams_new = (ours["streams"].get(name) or {} for ours in (ours_old, ours_new))
-        pairs.append(
-            (
-                f"stream {name!r}",
-                (old["features"].get(name) or {}) | streams_old,
-                (new["features"].get(name) or {}) | streams_new,
-            )
-        )
-    pairs += [(f"{what}", ours_old.get(what), ours_new.get(what)) for what in ("facts", "world")]
+        pairs.append((f"stream {name!r}", _declared(old, name), _declared(new, name)))
+    pairs += [(what, ours_old.get(what), ours_new.get(what)) for what in ("facts", "world")]
     return [f"{what} {_differing(a, b)}, not {_differing(b, a)}" for what, a, b in pairs if a != b]
+
+
+def _declared(info: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Return all that `info.json` says of a stream, in one object."""
+    entry = dict(info["features"].get(name) or {})
+    return entry | (entry.pop("info", None) or {}) | (info["handsight"]["streams"].get(name) or {})
 
 
 def _differing(value: Any, other: Any) -> str:

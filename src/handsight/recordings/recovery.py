@@ -94,7 +94,7 @@ def recover_if_killed(root: Path) -> None:
     Raises:
         HandsightError: there are episodes in the journal and they cannot be sealed.
     """
-    if not (root / JOURNAL).is_dir():
+    if not (root / JOURNAL).is_dir() and not (root / LOCK).exists():
         return
     waiting = sum(1 for _ in journal.read(root))
     try:

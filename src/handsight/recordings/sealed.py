@@ -84,7 +84,8 @@ def read_sealed(root: Path, info: Mapping[str, Any]) -> Sealed:
     """
     ours = info.get("handsight")
     facts = ours.get("facts") if isinstance(ours, dict) else None
-    if not isinstance(facts, dict) or not all(kind in FACT_TYPES for kind in facts.values()):
+    known = isinstance(facts, dict) and all(kind in FACT_TYPES for kind in facts.values())
+    if not known or not isinstance(ours, dict) or not isinstance(ours.get("streams"), dict):
         raise HandsightError(
             f"{shown(root)} was not written by Handsight; episodes can only be added to a recording of its "
             "own"
