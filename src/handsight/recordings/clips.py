@@ -34,6 +34,8 @@ class Clips:
     Args:
         recordings: one or several; they need the same streams.
         split: `train`, `validation` or `test`; None takes all episodes.
+        max_episodes: only so many of each recording's first episodes; None takes all.
+        hold_out: indices of episodes that are left out, in each recording.
         size: short side of a frame in pixels.
         max_cache_bytes: of frames kept decoded per camera; None keeps all.
         progress: called with frames done and frames in all while frames are decoded.
@@ -53,6 +55,8 @@ class Clips:
         recordings: Sequence[Recording],
         *,
         split: str | None = "train",
+        max_episodes: int | None = None,
+        hold_out: Sequence[int] = (),
         size: int,
         max_cache_bytes: int | None = None,
         progress: Callable[[int, int], None] | None = None,
@@ -68,9 +72,9 @@ class Clips:
         for recording in self.recordings:
             if not recording.cameras:
                 raise HandsightError(f"{recording.root} has no camera; every method needs pictures")
-            chosen = (
-                np.flatnonzero(recording.splits() == split) if split else np.arange(recording.num_episodes)
-            )
+            numbers = np.arange(recording.num_episodes)[:max_episodes]
+            wanted = ~np.isin(numbers, np.asarray(hold_out, dtype=np.int64))
+            chosen = numbers[wanted & (recording.splits()[numbers] == split)] if split else numbers[wanted]
             starts, lengths = recording.episode_starts[:-1][chosen], np.diff(recording.episode_starts)[chosen]
             for name in recording.cameras:
                 frames = FrameCache(recording, name, size, max_bytes=max_cache_bytes)

@@ -44,6 +44,8 @@ class Training:
         accelerator: as Lightning Fabric names them.
         devices: processes on this machine; under torchrun, what torchrun says.
         split: episodes to train on.
+        max_episodes: only so many of each recording's first episodes are trained on; default: all.
+        hold_out: indices of episodes that are never trained on, beside those of the other splits.
         frame_size: short side in pixels at which frames are cached; default: the encoder's image size.
         cache_gb: most frames kept decoded per camera in 10⁹ bytes; beyond it they are decoded on demand.
             Default: all.
@@ -66,6 +68,8 @@ class Training:
     accelerator: str = "auto"
     devices: int = 1
     split: Literal["train", "validation", "test", "all"] = "train"
+    max_episodes: int | None = None
+    hold_out: tuple[int, ...] = ()
     frame_size: int | None = None
     cache_gb: float | None = None
     seed: int = 0
@@ -84,6 +88,7 @@ class Training:
             "batch_size",
             "accumulate",
             "devices",
+            "max_episodes",
             "checkpoint_every",
             "log_every",
             "frame_size",
@@ -134,6 +139,8 @@ def prepare(
         clips = Clips(
             chosen,
             split=None if training.split == "all" else training.split,
+            max_episodes=training.max_episodes,
+            hold_out=training.hold_out,
             size=training.frame_size or method.encoder.image_size,
             max_cache_bytes=None if training.cache_gb is None else int(training.cache_gb * 1e9),
             progress=decoding,
