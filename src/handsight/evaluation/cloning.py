@@ -12,6 +12,7 @@ from handsight.evaluation.intervals import LEVEL, RESAMPLES
 from handsight.evaluation.robot import (
     MEAN_ACTION,
     PROPRIOCEPTION,
+    ROWS,
     TIME,
     Ints,
     ProbeTask,
@@ -25,7 +26,7 @@ POINTS = 10
 """Moments within the coming second that are predicted."""
 
 STARTS = 200
-"""Starting frames of one episode, evenly over time."""
+"""Most starting frames of one episode, evenly over time; see also `robot.ROWS`."""
 
 
 def choose_starts(trajectories: Trajectories, per_episode: int = STARTS, horizon_s: float = 1.0) -> Ints:
@@ -39,11 +40,11 @@ def choose_starts(trajectories: Trajectories, per_episode: int = STARTS, horizon
         raise HandsightError(
             f"behaviour cloning got {per_episode} starting frames per episode; expected at least 1"
         )
+    runs = trajectories.runs()
+    most = max(1, min(per_episode, ROWS // len(runs)))
     starts = [
-        np.linspace(start, end - horizon - 1, min(per_episode, end - start - horizon))
-        .round()
-        .astype(np.int64)
-        for start, end in trajectories.runs()
+        np.linspace(start, end - horizon - 1, min(most, end - start - horizon)).round().astype(np.int64)
+        for start, end in runs
         if end - start > horizon
     ]
     if len(starts) < 3:
@@ -76,7 +77,7 @@ def behaviour_cloning(
         features: encoder → `[N, D]`, row i being frame i; only the rows of `choose_starts(…)` are read.
         trajectories: what the robot did.
         generator: source of the bootstrap's draws.
-        per_episode: starting frames of one episode.
+        per_episode: most starting frames of one episode.
         horizon_s: how far ahead the last predicted moment lies.
         points: predicted moments, evenly spaced up to the horizon.
         compare: pairs of rows (encoders or controls) whose difference is wanted.

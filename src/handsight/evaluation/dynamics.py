@@ -14,6 +14,7 @@ from handsight.evaluation.intervals import LEVEL, RESAMPLES
 from handsight.evaluation.robot import (
     MEAN_ACTION,
     PROPRIOCEPTION,
+    ROWS,
     TIME_GAP,
     Doubles,
     Ints,
@@ -28,7 +29,7 @@ GAPS = (1, 5, 10, 30)
 """Frames between the two moments."""
 
 PAIRS = 200
-"""Pairs of one episode, spread over the gaps and evenly over time."""
+"""Most pairs of one episode, spread over the gaps and evenly over time; see also `robot.ROWS`."""
 
 
 @dataclass(frozen=True)
@@ -60,11 +61,13 @@ def choose_pairs(trajectories: Trajectories, gaps: Sequence[int] = GAPS, per_epi
             f"inverse dynamics got gaps {list(gaps)} and {per_episode} pairs per episode; expected gaps from "
             "1 and a pair per gap"
         )
+    runs = trajectories.runs()
+    per_gap = max(1, min(per_episode, ROWS // len(runs)) // len(gaps))
     first: list[Ints] = []
     second: list[Ints] = []
-    for start, end in trajectories.runs():
+    for start, end in runs:
         for gap in gaps:
-            count = min(per_episode // len(gaps), end - start - gap)
+            count = min(per_gap, end - start - gap)
             if count > 0:
                 chosen = np.linspace(start, end - gap - 1, count).round().astype(np.int64)
                 first.append(chosen)
@@ -102,7 +105,7 @@ def inverse_dynamics(
         trajectories: what the robot did.
         generator: source of the bootstrap's draws.
         gaps: frames between the two moments; one regression serves all.
-        per_episode: pairs of one episode.
+        per_episode: most pairs of one episode.
         between: `difference` where actions are positions, `sum` where they are steps (delta actions).
         compare: pairs of rows (encoders or controls) whose difference is wanted.
         resamples: of the bootstrap over episodes.

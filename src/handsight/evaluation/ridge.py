@@ -24,7 +24,7 @@ Ints = NDArray[np.int64]
 STRENGTHS = tuple(float(10.0**power) for power in range(-4, 4))
 """The sweep of strengths, for all encoders and controls. The largest all but gives the mean."""
 
-FOLDS = 25
+FOLDS = 10
 """Up to this many episodes, each is left out alone; beyond, they are left out whole in this many folds."""
 
 

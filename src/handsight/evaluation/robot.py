@@ -31,6 +31,9 @@ TIME_GAP, TIME, PROPRIOCEPTION, MEAN_ACTION = CONTROLS = (
 )
 """Rows that no camera is needed for."""
 
+ROWS = 4000
+"""Most rows of a regression: with many episodes each gives fewer, which cost little since frames resemble."""
+
 R_SQUARED = Measure("R²", percent=False, decimals=3)
 ABSOLUTE_ERROR = Measure("absolute error / std", percent=False, higher_is_better=False, decimals=3)
 
@@ -206,31 +209,29 @@ def run_probe(
 
 
 def _episode_sums(task: ProbeTask, predicted: Doubles) -> Doubles:
-    """Sum over each episode: count, y, y², squared and absolute error; `[E, 1 + 4·P·J]`."""
-    y = task.targets - task.targets.mean(axis=0)  # about the mean, so that Σy² − (Σy)²/n loses no digits
+    """Sum over each episode: count, squared spread, squared and absolute error; `[E, 1 + 3·J]`.
+
+    Spread is about each target's mean over all episodes. A joint's points in time are added up.
+    """
+    spread = np.square(task.targets - task.targets.mean(axis=0))
     error = predicted - task.targets
-    parts = [np.ones((len(y), 1)), *(part.reshape(len(y), -1) for part in (y, y**2, error**2, np.abs(error)))]
-    return cluster_sums(np.concatenate(parts, axis=1), task.episode)
+    parts = [part.sum(axis=1) for part in (spread, np.square(error), np.abs(error))]
+    return cluster_sums(np.concatenate([np.ones((len(error), 1)), *parts], axis=1), task.episode)
 
 
 def _scores(sums: Doubles, task: ProbeTask) -> Doubles:
     """Return `[R, 2 + J]`: R² and normalised absolute error, means over joints, and R² by joint.
 
-    R² is 1 − Σ squared error / Σ (y − ȳ)², ȳ being each target's mean over the episodes drawn: a constant
-    prediction cannot exceed 0. A joint's points in time are added up before dividing.
+    R² is 1 − Σ squared error / Σ spread: a constant prediction cannot exceed 0 on what was measured. A joint
+    without any spread in a resample sits that one out.
     """
-    count = sums[:, :1, None]
-    y, y_squared, squared, absolute = np.moveaxis(
-        sums[:, 1:].reshape(len(sums), 4, *task.targets.shape[1:]), 1, 0
-    )
-    # Where a joint stands still in all the episodes drawn, R² is undefined: the joint sits that resample out.
-    # What rounding leaves of its spread does not count (y is centred, so y² says how large it is).
-    total = (y_squared - y**2 / count).sum(axis=1)  # [R, J], over points in time
-    moves = total > 1e-10 * y_squared.sum(axis=1)
-    total = np.where(moves, total, np.nan)
-    r_squared = 1 - squared.sum(axis=1) / total
-    normalised = absolute.sum(axis=1) / np.sqrt(total * count[:, 0] * task.targets.shape[1])
-    joints_n = np.where(moves.any(axis=1), moves.sum(axis=1), np.nan)
+    points = task.targets.shape[1]
+    count = sums[:, :1] * points
+    spread, squared, absolute = np.moveaxis(sums[:, 1:].reshape(len(sums), 3, -1), 1, 0)
+    spread = np.where(spread > 0, spread, np.nan)
+    joints_n = np.where(np.isnan(spread).all(axis=1), np.nan, (~np.isnan(spread)).sum(axis=1))
+    r_squared = 1 - squared / spread
+    normalised = absolute / np.sqrt(spread * count)
     means = [np.nansum(score, axis=1) / joints_n for score in (r_squared, normalised)]
     return np.column_stack([*means, r_squared])
 
