@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from handsight.report.markup import Content, Element, element, folded, paragraph, table
 from handsight.report.page import Section
-from handsight.report.plots import Series, legend, line_plot
+from handsight.report.plots import Series, legend, line_plot, panels
 
 BOOKKEEPING = ("step", "seconds")
 
@@ -83,14 +83,14 @@ def _group(
     """Return a heading and one panel per key, or nothing where there are no keys."""
     if not keys:
         return []
-    panels = []
+    drawings = []
     for key in keys:
         lines = {name: _shown(key, series[key]) for name, series in found.items() if key in series}
-        panels.append(line_plot(heading_of(key), lines, colours))
+        drawings.append(line_plot(heading_of(key), lines, colours))
     parts = [element("h3", heading)]
     if text:
         parts.append(paragraph(text))
-    return [*parts, element("div", *panels, class_="panels")]
+    return [*parts, panels(drawings)]
 
 
 def heading_of(key: str) -> str:
@@ -125,8 +125,8 @@ def _loss_text(found: Mapping[str, Mapping[str, Series]], losses: Sequence[str])
     many = max(
         (len(series[key][0]) for series in found.values() for key in losses if key in series), default=0
     )
-    text = "As they are weighted in the sum that is minimised." if losses else ""
-    return text + (f" Each line shows the means of {MOST_POINTS} stretches." if many > MOST_POINTS else "")
+    text = "Each is drawn with the weight that it has in the sum that is minimised." if losses else ""
+    return text + (f" Long lines are the means of {MOST_POINTS} stretches." if many > MOST_POINTS else "")
 
 
 def _last(found: Mapping[str, Mapping[str, Series]], keys: Sequence[str]) -> Element:

@@ -113,7 +113,7 @@ def map_section(
     numbers = {name: number for number, name in enumerate(names)}
     text = intro or (
         "Each point is a frame; frames that an encoder finds alike lie together (t-SNE). Distances between "
-        "far groups mean little. A category's name stands at its frames; point at one to see it alone, in all "
+        "far groups mean little. A category's name stands at its frames; point at one to see it alone in all "
         "maps."
     )
     panels = [_panel(one, numbers) for one in maps]

@@ -63,7 +63,7 @@ def short(value: float) -> str:
     """Return a number for an axis: `12k`, `0.05`, `−3`."""
     if value and abs(value) >= 10_000:
         text = f"{value / 1e6:g}M" if abs(value) >= 1e6 else f"{value / 1e3:g}k"
-    elif value and abs(value) < 1e-3:
+    elif value and abs(value) < 1e-4:
         text = f"{value:.0e}".replace("e-0", "e-")
     else:
         text = f"{round(value, 6):g}"
@@ -168,6 +168,11 @@ def interval_plot(
             group.append(element("text", "no figure", x=left + 10, y=y + 4, class_="tick"))
         drawing.append(group)
     return element("figure", element("figcaption", title), drawing, class_="panel")
+
+
+def panels(drawings: Sequence[Element]) -> Element:
+    """Lay figures out in a grid: three in a row where there is room, two where that leaves none alone."""
+    return element("div", *drawings, class_="panels pairs" if len(drawings) in (2, 4) else "panels")
 
 
 def _line(

@@ -9,7 +9,7 @@ from handsight.evaluation.intervals import Interval
 from handsight.evaluation.table import Measure, Table, in_words
 from handsight.report.markup import Content, Element, element, folded, paragraph, table
 from handsight.report.page import Section
-from handsight.report.plots import interval_plot
+from handsight.report.plots import interval_plot, panels
 
 SENTENCES_SHOWN = 6
 
@@ -133,7 +133,7 @@ def _ends(measure: Measure, interval: Interval) -> str:
 def _plots(
     results: Table, measures: Sequence[Measure], best: Mapping[str, str | None], chance: Mapping[str, float]
 ) -> Element:
-    panels = []
+    drawings = []
     for measure in measures:
         scale = 100.0 if measure.percent else 1.0
         rows, told = {}, {}
@@ -149,8 +149,8 @@ def _plots(
         if rows:
             marks = {"chance": chance[measure.name] * scale} if measure.name in chance else {}
             strong = frozenset({best[measure.name] or ""})
-            panels.append(interval_plot(measure.heading, rows, told, marks, strong))
-    return element("div", *panels, class_="panels")
+            drawings.append(interval_plot(measure.heading, rows, told, marks, strong))
+    return panels(drawings)
 
 
 def _notes(

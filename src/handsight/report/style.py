@@ -56,6 +56,7 @@ background:var(--paper)}
 .words li{margin:.25rem 0}
 .panels{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,21rem),1fr));gap:1.2rem;
 margin:1rem 0}
+.panels.pairs{grid-template-columns:repeat(auto-fill,minmax(min(100%,21rem),28rem))}
 .panel{padding:.9rem 1rem 1rem;border:1px solid var(--line);border-radius:.5rem;background:var(--card);
 min-width:0}
 .panel figcaption{font-weight:500;font-size:.9375rem;margin-bottom:.5rem}
@@ -136,6 +137,10 @@ section{margin-top:2rem;padding-top:1.5rem}
 .mover picture{flex:0 0 6rem}
 th,td{padding:.45rem .6rem}
 .query{grid-template-columns:minmax(0,1fr)}
+.found{gap:.3rem}
+.found li{flex:1 1 0;width:auto;min-width:0;font-size:.62rem;hyphens:auto}
+.found img{border-width:1.5px}
+.sign{top:2px;right:2px;width:.9rem;height:.9rem;font-size:.6rem}
 .entry{flex-direction:column-reverse;align-items:flex-start;gap:0}
 .entry>span{position:sticky;left:0}
 .asked{display:flex;gap:.9rem;align-items:center}
