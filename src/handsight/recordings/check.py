@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -17,7 +18,6 @@ from handsight.recordings.check_files import check_data, check_frames, check_vid
 from handsight.recordings.episodes import Episodes, read_episodes
 from handsight.recordings.layout import INFO, JOURNAL, PARTIAL, STATS, TASKS, read_info, shown
 from handsight.recordings.problems import Problem
-from handsight.recordings.sealed import FACT_TYPES
 from handsight.recordings.selection import read_features
 from handsight.recordings.splits import SPLITS
 
@@ -116,7 +116,7 @@ def _check_facts(root: Path, info: Mapping[str, Any], episodes: Episodes) -> Ite
         for name, kind in declared.items():
             if name not in episodes.facts:
                 yield Problem("error", where, f"lacks the fact {name!r}, which {INFO} declares", remedy)
-            elif kind != "string" and FACT_TYPES.get(kind) != pa.from_numpy_dtype(episodes.facts[name].dtype):
+            elif kind != _kind(episodes.facts[name]):
                 what = f"fact {name!r} is {episodes.facts[name].dtype}; {INFO} declares {kind}"
                 yield Problem("error", where, what, remedy)
     for name, values in episodes.facts.items():
@@ -127,6 +127,11 @@ def _check_facts(root: Path, info: Mapping[str, Any], episodes: Episodes) -> Ite
     if unknown:
         what = f"fact 'split' holds {unknown[0]!r}; expected {', '.join(SPLITS)}"
         yield Problem("error", where, what, "rename the column or its values")
+
+
+def _kind(values: npt.NDArray[Any]) -> str:
+    """Return a fact's type as `info.json` names it."""
+    return "string" if values.dtype.kind == "U" else str(values.dtype)
 
 
 def _check_stats(root: Path) -> Iterator[Problem]:

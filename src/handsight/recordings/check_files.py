@@ -134,6 +134,8 @@ def check_videos(
 def _check_header(
     place: str, stream: Any, camera: str, feature: Feature, info: Mapping[str, Any]
 ) -> Iterator[Problem]:
+    if stream.codec_context is None:
+        raise ValueError("of a format that FFmpeg does not know")
     codec = str(stream.codec_context.codec.canonical_name)
     described = info["features"][camera].get("info")
     declared = described.get("video.codec") if isinstance(described, dict) else None

@@ -21,7 +21,7 @@ from handsight.recordings.features import Feature
 from handsight.recordings.layout import INFO, shown
 from handsight.recordings.selection import read_features
 from handsight.recordings.stats import Figures, from_lists
-from handsight.recordings.videos import video_codec
+from handsight.recordings.videofile import video_codec
 from handsight.recordings.writer import Writer
 
 _DATA = "data/chunk-{episode_chunk:03d}/episode_{episode_index:06d}.parquet"

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from handsight.errors import HandsightError
 from handsight.recordings.episodes import Episodes
 from handsight.recordings.layout import shown
-from handsight.recordings.videos import VideoFile
+from handsight.recordings.videofile import VideoFile
 
 _OPEN_FILES = 4
 """So many files stay open; more would cost memory for little: indices are read in order."""

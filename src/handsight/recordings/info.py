@@ -12,7 +12,7 @@ import numpy as np
 
 from handsight.recordings.features import Feature
 from handsight.recordings.recording import Recording
-from handsight.recordings.videos import video_codec
+from handsight.recordings.videofile import video_codec
 
 
 @dataclass(frozen=True)

@@ -209,19 +209,23 @@ class _VideoShards:
 
     def add(self, source: Path, length: int) -> dict[str, Any]:
         video = self._video
-        if video is None or video.size + source.stat().st_size >= self._limit or not video.fits(source):
+        span = None
+        if video is not None and video.size + source.stat().st_size < self._limit:
+            span = video.add(source, length)
+        if span is None:
             self.close()
             self._place = next_file(*self._place, self._chunks_size)
             chunk, file = self._place
             path = self._root / VIDEO.format(video_key=self._key, chunk_index=chunk, file_index=file)
             self._video = video = JoinedVideo(partial(path), self._fps)
             self._finished.append(path)
-        begin_s, end_s = video.add(source, length)
+            span = video.add(source, length)
+            assert span is not None, "an empty file takes any episode"
         return {
             f"videos/{self._key}/chunk_index": self._place[0],
             f"videos/{self._key}/file_index": self._place[1],
-            f"videos/{self._key}/from_timestamp": begin_s,
-            f"videos/{self._key}/to_timestamp": end_s,
+            f"videos/{self._key}/from_timestamp": span[0],
+            f"videos/{self._key}/to_timestamp": span[1],
         }
 
     def close(self) -> list[Path]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,7 +23,7 @@ from handsight.recordings.recovery import begin, lock, unlock
 from handsight.recordings.sealed import read_sealed
 from handsight.recordings.shards import seal
 from handsight.recordings.stats import Figures
-from handsight.recordings.videos import count_frames
+from handsight.recordings.videos import JoinedVideo
 
 _NO_FACTS: Mapping[str, str] = MappingProxyType({})
 
@@ -173,7 +172,8 @@ class Writer:
         """Save an episode whose pictures are encoded already; return its index.
 
         Args:
-            columns: for each stream numbers `[T, *shape]`, for each image camera T PNGs.
+            columns: for each stream numbers `[T, *shape]`, for each image camera T PNGs; at least one of
+                them.
             videos: for each video camera an mp4 of T frames that begins on a keyframe; it is copied, not
                 re-encoded.
             figures: the cameras' figures, where they are known.
@@ -192,17 +192,19 @@ class Writer:
                 f"{', '.join(self._features)}"
             )
         lengths = {name: len(values) for name, values in columns.items()}
-        lengths |= {name: count_frames(path) for name, path in videos.items()}
+        if len(set(lengths.values())) != 1 or 0 in lengths.values():
+            raise HandsightError(f"episode {self.next_episode} came with different or no frames: {lengths}")
         length = next(iter(lengths.values()))
-        if length == 0 or len(set(lengths.values())) > 1:
-            raise HandsightError(
-                f"episode {self.next_episode} came with different numbers of frames: {lengths}"
-            )
-        with self._changing("saving an episode"):
-            own = {key: self._journal.video(key, self.next_episode) for key in videos}
+        own = {key: self._journal.video(key, self.next_episode) for key in videos}
+        with one_line(self._root, "copying a video"):
             for key, path in own.items():
                 path.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(videos[key], path)
+                video = JoinedVideo(path, self._fps)  # packet by packet: what is saved can be sealed
+                try:
+                    video.add(videos[key], length)
+                finally:
+                    video.close()
+        with self._changing("saving an episode"):
             self._append(columns, figures, own, checked, task, length)
         return self.next_episode - 1
 

@@ -1,0 +1,61 @@
+"""Figures of streams and pictures, against numpy over the whole."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from handsight.recordings.stats import PictureFigures, Total, from_lists, stream_figures, to_lists
+
+ELEMENTS = st.floats(-1e6, 1e6, width=32)
+
+
+@given(
+    st.lists(
+        hnp.arrays(np.float32, st.tuples(st.integers(1, 6), st.just(3)), elements=ELEMENTS),
+        min_size=1,
+        max_size=5,
+    )
+)
+def test_episodes_add_up_to_the_whole(episodes):
+    total = Total()
+    for values in episodes:
+        total.add(from_lists(to_lists(stream_figures(values))))
+    figures = total.figures()
+    whole = np.concatenate(episodes).astype(np.float64)
+    np.testing.assert_allclose(figures["mean"], whole.mean(axis=0), rtol=1e-9, atol=1e-6)
+    np.testing.assert_allclose(figures["std"], whole.std(axis=0), rtol=1e-6, atol=1e-3)
+    np.testing.assert_array_equal(figures["min"], whole.min(axis=0))
+    np.testing.assert_array_equal(figures["max"], whole.max(axis=0))
+    assert figures["count"].tolist() == [len(whole)]
+
+
+@given(hnp.arrays(np.float64, st.tuples(st.integers(1, 20), st.integers(1, 3)), elements=ELEMENTS))
+def test_quantiles_of_one_episode_are_numpys(values):
+    figures = stream_figures(values)
+    for name, share in (("q01", 0.01), ("q10", 0.1), ("q50", 0.5), ("q90", 0.9), ("q99", 0.99)):
+        np.testing.assert_allclose(figures[name], np.quantile(values, share, axis=0), rtol=1e-12, atol=1e-9)
+
+
+@given(hnp.arrays(np.uint8, st.tuples(st.integers(1, 4), st.integers(1, 20), st.integers(1, 20), st.just(3))))
+def test_small_pictures_are_counted_whole(frames):
+    counted = PictureFigures()
+    for frame in frames:
+        counted.add(frame)
+    figures = counted.figures()
+    pixels = frames.reshape(-1, 3) / 255
+    assert figures["mean"].shape == (3, 1, 1)
+    np.testing.assert_allclose(figures["mean"].ravel(), pixels.mean(axis=0), atol=1e-12)
+    np.testing.assert_allclose(figures["std"].ravel(), pixels.std(axis=0), atol=1e-7)
+    np.testing.assert_allclose(figures["min"].ravel(), pixels.min(axis=0))
+    np.testing.assert_allclose(figures["max"].ravel(), pixels.max(axis=0))
+    median = np.quantile(pixels, 0.5, axis=0, method="inverted_cdf")
+    np.testing.assert_allclose(figures["q50"].ravel(), median)
+    assert figures["count"].tolist() == [len(frames)]
+
+
+def test_large_pictures_are_thinned_evenly():
+    ramp = np.broadcast_to(np.linspace(0, 255, 640).astype(np.uint8)[None, :, None], (480, 640, 3))
+    counted = PictureFigures()
+    counted.add(ramp)
+    np.testing.assert_allclose(counted.figures()["mean"].ravel(), ramp.mean() / 255, atol=0.02)
