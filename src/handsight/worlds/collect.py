@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
+from typing import Any
 
 from handsight.errors import HandsightError
 from handsight.recordings import Writer
@@ -154,7 +155,7 @@ class _Worker:
     """
 
     def __init__(self, world: World, seed: int) -> None:
-        context = multiprocessing.get_context("spawn")  # a graphics context does not survive a fork
+        context = _context()
         self.connection, theirs = context.Pipe()
         self.index: int | None = None
         self._process = context.Process(target=_serve, args=(world, seed, theirs), daemon=True)
@@ -190,6 +191,18 @@ class _Worker:
         self._process.kill()  # it holds nothing that could be lost
         self._process.join()
         self._process.close()
+
+
+def _context() -> Any:
+    """Return how processes are started: not as forks of this one, which a graphics context does not survive.
+
+    Where the system allows, they are forks of a server that has imported everything and opened nothing.
+    """
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    return context
 
 
 def _serve(world: World, seed: int, connection: Connection) -> None:

@@ -43,10 +43,10 @@ class MeshObject:
 def read_objects(folder: Path, up: Literal["y", "z"] = "z") -> list[list[MeshObject]]:
     """Read every object under `folder`: a list per category, in the order of their names.
 
-    A category is a file, or a sub-folder with everything in it. An object is an OBJ or an STL file, or what
-    an MJCF file shows: its geoms of groups 0 to 2. A mesh that is not where an MJCF file says is looked for
-    by name in that file's folder. Meshes that an MJCF file uses are not objects by themselves, nor is XML
-    that another file includes.
+    A category is a file, or a sub-folder with everything in it. An object is an OBJ or an STL file; or what
+    an MJCF file shows, its geoms of groups 0 to 2. A mesh that is not where an MJCF file says is looked for
+    by name in that file's folder. Meshes that an MJCF file uses, or that lie in a sub-folder with one, are
+    not objects by themselves, nor is XML that another file includes.
 
     Raises:
         HandsightError: there is no such folder, no mesh in it, or one that cannot be read; names the file.
@@ -56,10 +56,13 @@ def read_objects(folder: Path, up: Literal["y", "z"] = "z") -> list[list[MeshObj
     models = _models(folder)
     opened = {path: _open_model(path) for path in models}
     used = {file for _, files in opened.values() for file in files}
+    described = {path.parent for path in models} - {folder}
     meshes = [
         path
         for path in folder.rglob("*")
-        if path.suffix.lower() in MESH_ENDINGS and path.resolve() not in used
+        if path.suffix.lower() in MESH_ENDINGS
+        and path.resolve() not in used
+        and described.isdisjoint(path.parents)
     ]
     objects = []
     for path in sorted([*models, *meshes], key=lambda path: path.relative_to(folder).as_posix()):

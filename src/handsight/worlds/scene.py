@@ -93,6 +93,7 @@ class Stage:
         self._mujoco = load_mujoco()
         self._triangles_n, self._slots_n = triangles_n, slots_n
         self._model = _model(self._mujoco, slots_n, triangles_n, self._drawn_size)
+        self._model.geom_rgba[:slots_n, 3] = 0  # empty until something is shown
         self._data = self._mujoco.MjData(self._model)
         self._gl, self.device = open_context(self._drawn_size, self._drawn_size)
         self._context = self._mujoco.MjrContext(self._model, self._mujoco.mjtFontScale.mjFONTSCALE_50)

@@ -66,7 +66,7 @@ def draw_light(rng: np.random.Generator) -> Light:
         [np.sin(azimuth) * np.cos(elevation), -np.cos(azimuth) * np.cos(elevation), np.sin(elevation)]
     )
     tint = 1 + 0.2 * (draw_colour(rng) - 0.5)
-    return Light(direction, rng.uniform(0.45, 0.85) * tint, rng.uniform(0.3, 0.55) * np.ones(3))
+    return Light(direction, rng.uniform(0.5, 0.9) * tint, rng.uniform(0.35, 0.6) * np.ones(3))
 
 
 def paint_background(stage: Stage, rng: np.random.Generator, options: SettingOptions) -> None:
