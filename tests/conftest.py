@@ -41,12 +41,16 @@ def draw(category: str, angle_rad: float, size: int, colour: np.ndarray) -> np.n
     return np.where(inside[..., None], colour, 30).astype(np.uint8)
 
 
-def write_shapes(path: Path, episodes: int = 18, views: int = 6, size: int = 24, seed: int = 0, **writer) -> Path:
+def write_shapes(
+    path: Path, episodes: int = 18, views: int = 6, size: int = 24, seed: int = 0, **writer
+) -> Path:
     """Write a recording of turning shapes with facts, as a turntable's."""
     features = {
         "observation.images.camera": camera(size, size),
         "action": Feature("float32", (1,), ("angle",), moves="angle", between="angle", unit="rad"),
-        "observation.state": Feature("float32", (3,), ("left.a", "right.a", "still"), moves="nothing", between="difference"),
+        "observation.state": Feature(
+            "float32", (3,), ("left.a", "right.a", "still"), moves="nothing", between="difference"
+        ),
     }
     facts = {"category": "string", "object": "int64", "split": "string"}
     generator = np.random.default_rng(seed)
@@ -56,9 +60,13 @@ def write_shapes(path: Path, episodes: int = 18, views: int = 6, size: int = 24,
             angles = generator.uniform(0, 2 * np.pi) + np.arange(views) * 2 * np.pi / views
             colour = generator.integers(80, 255, 3)
             frames = {
-                "observation.images.camera": np.stack([draw(category, angle, size, colour) for angle in angles]),
+                "observation.images.camera": np.stack(
+                    [draw(category, angle, size, colour) for angle in angles]
+                ),
                 "action": angles[:, None].astype(np.float32),
-                "observation.state": np.stack([np.sin(angles), np.cos(angles), np.ones(views)], axis=1).astype(np.float32),
+                "observation.state": np.stack(
+                    [np.sin(angles), np.cos(angles), np.ones(views)], axis=1
+                ).astype(np.float32),
             }
             split = ("train", "train", "validation", "test")[(episode // len(CATEGORIES)) % 4]
             recording.add_episode(frames, {"category": category, "object": episode, "split": split})
@@ -77,7 +85,11 @@ def shapes(shapes_folder) -> Recording:
     return Recording(shapes_folder)
 
 
-TINY_NETWORK = {"encoder": "resnet18", "image_size": 16, "encoder_options": {"channels": [4, 4, 8, 8], "stem_width": 4}}
+TINY_NETWORK = {
+    "encoder": "resnet18",
+    "image_size": 16,
+    "encoder_options": {"channels": [4, 4, 8, 8], "stem_width": 4},
+}
 """Arguments of any method for a network of a few thousand weights."""
 
 

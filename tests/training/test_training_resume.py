@@ -7,8 +7,8 @@ import torch
 
 from handsight.errors import HandsightError
 from handsight.methods import METHODS
-from handsight.training import pretrain, read_log
 from handsight.training import loop as loop_module
+from handsight.training import pretrain, read_log
 
 SETTINGS = {"steps": 6, "batch_size": 12, "checkpoint_every": 2, "log_every": 1}
 
@@ -43,7 +43,13 @@ def test_resumed_run_equals_the_run_in_one_go(name, shapes, tiny_network, tmp_pa
         pretrain(make(name, tiny_network), shapes, out=tmp_path / "cut", progress=kill, **SETTINGS)
     assert not (tmp_path / "cut" / "encoder").exists()
     steps = []
-    resumed = pretrain(make(name, tiny_network), shapes, out=tmp_path / "cut", progress=lambda *a: steps.append(a[0]), **SETTINGS)
+    resumed = pretrain(
+        make(name, tiny_network),
+        shapes,
+        out=tmp_path / "cut",
+        progress=lambda *a: steps.append(a[0]),
+        **SETTINGS,
+    )
     assert steps == [5, 6]  # the checkpoint at step 4 is where it went on
     assert losses(resumed) == losses(whole)
     for key, value in weights(whole).items():
@@ -51,7 +57,9 @@ def test_resumed_run_equals_the_run_in_one_go(name, shapes, tiny_network, tmp_pa
 
 
 def test_every_loss_is_logged_and_falls(shapes, tiny_network, tmp_path):
-    folder = pretrain(make("action-aware", tiny_network), shapes, out=tmp_path / "run", steps=40, batch_size=24, log_every=1)
+    folder = pretrain(
+        make("action-aware", tiny_network), shapes, out=tmp_path / "run", steps=40, batch_size=24, log_every=1
+    )
     entries = read_log(folder)
     assert [entry["step"] for entry in entries] == list(range(40))
     for name in ("contrast", "action"):
@@ -60,7 +68,10 @@ def test_every_loss_is_logged_and_falls(shapes, tiny_network, tmp_path):
 
 def test_other_settings_in_the_same_folder_are_refused(shapes, tiny_network, tmp_path):
     pretrain(make("simclr", tiny_network), shapes, out=tmp_path / "run", steps=1, batch_size=8)
-    with pytest.raises(HandsightError, match=r"is a run with training.batch_size = 8, and this one has 9; give another folder with --out"):
+    with pytest.raises(
+        HandsightError,
+        match=r"is a run with training.batch_size = 8, and this one has 9; give another folder with --out",
+    ):
         pretrain(make("simclr", tiny_network), shapes, out=tmp_path / "run", steps=1, batch_size=9)
     with pytest.raises(HandsightError, match=r"is a run with method.*name = 'simclr'"):
         pretrain(make("simclr-tt", tiny_network), shapes, out=tmp_path / "run", steps=1, batch_size=8)
@@ -90,7 +101,9 @@ def test_ctrl_c_stops_tidily_and_resumes(shapes, tiny_network, tmp_path):
             os.kill(os.getpid(), signal.SIGINT)
 
     settings = SETTINGS | {"checkpoint_every": 100}
-    with pytest.raises(loop_module.Stopped, match=r"stopped after \d of 6 steps; give the same command again") as stopped:
+    with pytest.raises(
+        loop_module.Stopped, match=r"stopped after \d of 6 steps; give the same command again"
+    ) as stopped:
         pretrain(make("simclr", tiny_network), shapes, out=tmp_path / "run", progress=interrupt, **settings)
     assert stopped.value.step in (3, 4)
     resumed = pretrain(make("simclr", tiny_network), shapes, out=tmp_path / "run", **settings)

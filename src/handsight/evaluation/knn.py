@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from handsight.errors import HandsightError
-from handsight.evaluation.collapse import effective_rank, feature_spread
 from handsight.evaluation.features import Embeds, Features, LabelledFrames, extract, standardise, unit_length
+from handsight.evaluation.online import signs_of_collapse
 
 NEIGHBOURS = (1, 5, 10, 20, 50, 100, 200)
 """The sweep of k, for all encoders."""
@@ -120,15 +120,14 @@ class OnlineKNN:
     device: torch.device | str = "cpu"
 
     def __call__(self, encoder: Embeds, step: int) -> dict[str, float]:
-        """Return `knn_accuracy` in [0, 1], `effective_rank` and `feature_spread` of the validation frames."""
+        """Return `knn_accuracy` in [0, 1], `effective_rank` and `feature_spread` of the validation frames.
+
+        Where the last two are low, a warning says so in words.
+        """
         bank, queries = (
             extract(encoder, frames, batch_size=self.batch_size, device=self.device)
             for frames in (self.bank, self.queries)
         )
         standard_bank, standard_queries = standardise(bank, queries)
         correct = knn_correct(standard_bank, standard_queries, [self.neighbours])
-        return {
-            "knn_accuracy": float(correct.mean()),
-            "effective_rank": effective_rank(queries.embeddings),
-            "feature_spread": feature_spread(queries.embeddings),
-        }
+        return {"knn_accuracy": float(correct.mean()), **signs_of_collapse(queries.embeddings, step)}

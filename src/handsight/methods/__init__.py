@@ -10,4 +10,7 @@ from handsight.methods.supervised import Supervised as Supervised
 METHODS: dict[str, type[Method]] = {
     method.name: method for method in (SimCLR, SimCLRTT, ActionAware, Supervised)
 }
-"""Name on the command line → class. A new method joins here, and the command line, its help, YAML and resume know it."""
+"""Name on the command line → class.
+
+A new method joins here, and the command line, its help, YAML and resume know it.
+"""

@@ -1,4 +1,7 @@
-"""Action-aware SSL (Aubret, Teulière and Triesch, ECCV 2024), AA-SimCLR: two frames of one clip are alike, and tell what was done between them."""
+"""Action-aware SSL: two frames of one clip are alike, and tell what was done between them.
+
+Aubret, Teulière and Triesch, ECCV 2024; the method is their AA-SimCLR.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +20,7 @@ from handsight.recordings import BOUNDED, Batch, Between, Needs, Pairing, Sample
 
 
 class ActionAware(Method):
-    """AA-SimCLR: NT-Xent between two frames of a clip, plus NT-Xent between the action and the pair of
-    representations.
+    """AA-SimCLR: NT-Xent between two frames of a clip, plus NT-Xent between action and pair.
 
     Args:
         encoder: a timm name, `torchvision/NAME`, or an `Encoder`.
@@ -30,8 +32,7 @@ class ActionAware(Method):
         gap: least and most frames between the two (`window` only).
         stream: the recording's stream that says what was done; `--action` maps another name to `action`.
         between: what lies between the two frames of that stream; default: what the recording declares, else
-            `difference`, which is right for
-            absolute positions. Per-frame deltas want `sum`.
+            `difference`, which is right for absolute positions. Per-frame deltas want `sum`.
         combine: how the two representations meet the action: the authors' code concatenates them, the paper's
             text subtracts.
         visual_weight: of the contrast between frames.
@@ -51,7 +52,7 @@ class ActionAware(Method):
         image_size: int = 128,
         encoder_options: dict[str, Any] | None = None,
         init: Path | None = None,
-        augmentation: Augmentation = Augmentation(size=128),  # noqa: B008 - frozen
+        augmentation: Augmentation = Augmentation(),  # noqa: B008 - frozen
         pairing: Pairing = "uniform",
         gap: tuple[int, int] | None = None,
         stream: str = "action",

@@ -63,8 +63,13 @@ class Method(nn.Module):
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """Keep the constructor's arguments, defaults filled in: they are the run's configuration."""
         method = super().__new__(cls)
-        bound = inspect.signature(cls).bind(*args, **kwargs)
+        # Partially: copying and unpickling come here without arguments; what is missing __init__ reports.
+        bound = inspect.signature(cls).bind_partial(*args, **kwargs)
         bound.apply_defaults()
+        given = bound.arguments.get("encoder")
+        if isinstance(given, Encoder):
+            # Built already: what is written down is how to build it again.
+            bound.arguments |= {"image_size": given.image_size, "encoder_options": given.options or None}
         # nn.Module's own __setattr__ works only after its __init__.
         object.__setattr__(
             method, "arguments", {name: _plain(value) for name, value in bound.arguments.items()}
@@ -72,13 +77,13 @@ class Method(nn.Module):
         return method
 
     def prepare(self, sampler: Sampler) -> None:
-        """Build what depends on the data (sizes of heads, constants of normalisation), before the optimiser is made."""
+        """Build what depends on the data, before the optimiser is made: sizes of heads, normalisation."""
 
     def losses(self, batches: Mapping[str, Batch]) -> Iterator[dict[str, Tensor]]:
-        """Yield named scalars, already weighted; what is yielded together is summed and backwarded before the
-        next is asked for.
+        """Yield named scalars, already weighted.
 
-        Tasks that share no graph yield one by one, and only one graph is held at a time.
+        What is yielded together is summed and backwarded before the next is asked for. Tasks that share no
+        graph yield one by one, and only one graph is held at a time.
 
         Args:
             batches: need → batch; beside the sampler's entries, `views` float32 `[B, F·V, 3, S, S]` in [0,
@@ -96,7 +101,7 @@ class Method(nn.Module):
 def build_encoder(
     encoder: str | Encoder, image_size: int, encoder_options: Mapping[str, Any] | None, init: Path | None
 ) -> Encoder:
-    """Return the encoder a method was asked for: by name, freshly initialised or from a local file, or as it is."""
+    """Return the encoder a method was asked for: by name, fresh or from a local file, or as it is."""
     if isinstance(encoder, Encoder):
         return encoder
     return Encoder(encoder, image_size, options=encoder_options, weights=init)
@@ -110,4 +115,6 @@ def _plain(value: Any) -> Any:
         return {name: _plain(entry) for name, entry in asdict(value).items()}
     if isinstance(value, Path):
         return str(value)
-    return list(value) if isinstance(value, tuple) else value
+    if isinstance(value, Mapping):
+        return {name: _plain(entry) for name, entry in value.items()}
+    return [_plain(entry) for entry in value] if isinstance(value, (list, tuple)) else value

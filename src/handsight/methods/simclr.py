@@ -17,8 +17,9 @@ from handsight.recordings import Batch, Needs, Pairing
 
 
 class SimCLR(Method):
-    """SimCLR (Chen et al. 2020), in the settings of action-aware SSL (Aubret et al. 2024): two augmentations
-    of one frame are alike.
+    """SimCLR (Chen et al. 2020): two augmentations of one frame are alike.
+
+    The settings are action-aware SSL's (Aubret et al. 2024).
 
     Args:
         encoder: a timm name, `torchvision/NAME`, or an `Encoder`.
@@ -40,7 +41,7 @@ class SimCLR(Method):
         image_size: int = 128,
         encoder_options: dict[str, Any] | None = None,
         init: Path | None = None,
-        augmentation: Augmentation = Augmentation(size=128),  # noqa: B008 - frozen
+        augmentation: Augmentation = Augmentation(),  # noqa: B008 - frozen
         temperature: float = 0.1,
         projector_hidden: int = 256,
         projector_size: int = 128,
@@ -86,7 +87,7 @@ class SimCLRTT(Method):
         image_size: int = 128,
         encoder_options: dict[str, Any] | None = None,
         init: Path | None = None,
-        augmentation: Augmentation = Augmentation(size=128),  # noqa: B008 - frozen
+        augmentation: Augmentation = Augmentation(),  # noqa: B008 - frozen
         pairing: Pairing = "uniform",
         gap: tuple[int, int] | None = None,
         temperature: float = 0.1,

@@ -17,8 +17,9 @@ from handsight.recordings import Batch, Needs, Sampler
 
 
 class Supervised(Method):
-    """Cross-entropy on an episode fact, two augmented views of each frame, so that it sees as many pictures a
-    step as SimCLR.
+    """Cross-entropy on an episode fact.
+
+    Each frame is seen in two augmented views, so that a step has as many pictures as SimCLR's.
 
     Args:
         encoder: a timm name, `torchvision/NAME`, or an `Encoder`.
@@ -38,7 +39,7 @@ class Supervised(Method):
         image_size: int = 128,
         encoder_options: dict[str, Any] | None = None,
         init: Path | None = None,
-        augmentation: Augmentation = Augmentation(size=128),  # noqa: B008 - frozen
+        augmentation: Augmentation = Augmentation(),  # noqa: B008 - frozen
         label: str = "category",
     ) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Clips: the episodes, seen by the cameras, that one run works on; several recordings and cameras as one thing."""
+"""Clips: the episodes, seen by the cameras, that one run works on, as one thing."""
 
 from __future__ import annotations
 
@@ -152,7 +152,8 @@ class Clips:
             if name not in recording.features:
                 streams = ", ".join(recording.features)
                 raise HandsightError(
-                    f"{recording.root} has no stream '{name}' (it has: {streams}). Say which to use: --{name} NAME"
+                    f"{recording.root} has no stream '{name}' (it has: {streams})."
+                    f" Say which to use: --{name} NAME"
                 )
             found.append(recording.features[name])
         if any(

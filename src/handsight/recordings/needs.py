@@ -21,7 +21,7 @@ Pairing = Literal["uniform", "window"]
 """
 
 BOUNDED: tuple[Between, ...] = ("angle", "relative_rotation")
-"""Kinds whose numbers are sines, cosines or quaternions: they are already on one scale and are not normalised."""
+"""Kinds whose numbers are sines, cosines or quaternions: on one scale already, they are not normalised."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,8 @@ class Needs:
             )
         if "stack" in self.between.values() and (self.gap is None or self.gap[0] != self.gap[1]):
             raise HandsightError(
-                "'stack' needs pairing 'window' with one fixed gap, as in (10, 10), so that its length is fixed"
+                "'stack' needs pairing 'window' with one fixed gap, as in (10, 10),"
+                " so that its length is fixed"
             )
 
     def missing(self, features: Mapping[str, Feature], facts: Mapping[str, object]) -> list[str]:
@@ -85,7 +86,11 @@ class Needs:
 
 
 def resolve_between(name: str, feature: Feature, asked: Between | None) -> Between:
-    """Return what lies between two frames of a stream: as asked, else as the stream declares, else `difference`."""
+    """Return what lies between two frames: as asked, else as the stream declares, else `difference`.
+
+    Raises:
+        HandsightError: for a stream that is not float, an unknown kind, or a rotation that is no quaternion.
+    """
     if not feature.dtype.startswith("float"):
         raise HandsightError(
             f"stream '{name}' is {feature.dtype}; what lies between two frames takes a float stream"
@@ -108,11 +113,9 @@ def between_frames(
 
     Args:
         kind: `difference`: second − first. `angle`: sine and cosine of the difference of angles in rad.
-            `relative_rotation`: conj(q₀) ⊗ q₁
-            of quaternions wxyz, with w ≥ 0. `sum`: of what was done from the first frame up to the second,
-            exclusive (negative when time
-            runs backwards). `stack`: the entries from the first frame up to the second, exclusive, one after
-            another.
+            `relative_rotation`: conj(q₀) ⊗ q₁ of quaternions wxyz, with w ≥ 0. `sum`: of what was done from
+            the first frame up to the second, exclusive (negative when time runs backwards). `stack`: the
+            entries from the first frame up to the second, exclusive, one after another.
         values: the stream, `[N, D]`.
         first: rows of the first frames, `[B]`.
         second: rows of the second frames, `[B]`, of the same episodes.

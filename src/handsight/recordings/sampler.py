@@ -1,4 +1,7 @@
-"""The sampler: batch s of a need is a function of the clips, the seed and s, whatever ran before and on however many processes."""
+"""The sampler: batch s of a need is a function of the clips, the seed and s.
+
+What ran before changes nothing, nor does the number of processes.
+"""
 
 from __future__ import annotations
 
@@ -16,15 +19,18 @@ from handsight.recordings.features import Between
 from handsight.recordings.needs import Needs, between_frames, resolve_between
 
 Batch = dict[str, Tensor]
-"""`frames` uint8 [B, F, 3, H, W], `frame_index` int64 [B, F], `clip` int64 [B], each stream float32 [B, A], each fact int64 [B]."""
+"""One batch of a need.
+
+`frames` uint8 `[B, F, 3, H, W]`, `frame_index` int64 `[B, F]`, `clip` int64 `[B]`, each stream float32
+`[B, A]`, each fact int64 `[B]`.
+"""
 
 
 class Sampler:
     """Draws batches.
 
     An epoch is a permutation of all frames of all clips; each is the first frame of one sample, the others
-    are drawn as `Needs.pairing`
-    says. The last, incomplete batch of an epoch is left out.
+    are drawn as `Needs.pairing` says. The last, incomplete batch of an epoch is left out.
 
     Args:
         clips: what to draw from.
@@ -45,20 +51,29 @@ class Sampler:
             raise HandsightError(f"the batch is {batch_size} samples; it must be at least 1")
         if batch_size > clips.num_frames:
             raise HandsightError(
-                f"a batch of {batch_size} is larger than the data: split '{clips.split}' has {clips.num_frames} frames."
+                f"a batch of {batch_size} is larger than the data:"
+                f" split '{clips.split}' has {clips.num_frames} frames."
                 f" Make it smaller (--batch-size {clips.num_frames}) or collect more"
             )
         for name, need in self.needs.items():
             if clips.length.min() < need.shortest_clip:
                 short = int(clips.length.min())
                 raise HandsightError(
-                    f"the shortest clip has {short} frames; '{name}' needs {need.shortest_clip}. Make the gap smaller"
+                    f"the shortest clip has {short} frames; '{name}' needs {need.shortest_clip}."
+                    " Make the gap smaller"
                 )
         self.kinds: dict[tuple[str, str], Between] = {
             (name, stream): resolve_between(stream, clips.feature(stream), asked)
             for name, need in self.needs.items()
             for stream, asked in need.between.items()
         }
+        for (name, stream), kind in self.kinds.items():
+            gap = self.needs[name].gap
+            if kind == "stack" and (gap is None or gap[0] != gap[1]):
+                raise HandsightError(
+                    f"stream '{stream}' declares 'stack', and '{name}' has no fixed gap: its length varies."
+                    " Give pairing 'window' with one fixed gap, as in (10, 10), or another --between"
+                )
         self._orders: dict[str, tuple[int, NDArray[np.int64]]] = {}
         self._codes: dict[str, NDArray[np.int64]] = {}
         self.vocabulary: dict[str, list[str]] = {}
@@ -88,7 +103,7 @@ class Sampler:
         return self._gather(self.needs[need], need, clip[mine], frames[mine])
 
     def between_samples(self, need: str, stream: str, count: int = 8192) -> Tensor:
-        """Return what lies between the frames of `count` training samples, float32 `[count, A]`, to normalise by."""
+        """Return what lies between the frames of `count` samples, float32 `[count, A]`, to normalise by."""
         _, frames = self._draw_from(need, self._generator(need, "statistics", 0), None, count)
         return torch.from_numpy(self._between(need, stream, frames))
 
@@ -150,7 +165,7 @@ class Sampler:
     def _gather(self, needs: Needs, name: str, clip: NDArray[np.int64], frames: NDArray[np.int64]) -> Batch:
         pictures = torch.from_numpy(self.clips.read(frames.reshape(-1)))
         batch: Batch = {
-            "frames": pictures.unflatten(0, frames.shape).permute(0, 1, 4, 2, 3),
+            "frames": pictures.view(*frames.shape, *pictures.shape[1:]).permute(0, 1, 4, 2, 3),
             "frame_index": torch.from_numpy(frames),
             "clip": torch.from_numpy(clip),
         }

@@ -92,7 +92,8 @@ def _fact(recording: Recording, name: str) -> np.ndarray[tuple[int, ...], np.dty
     if name not in recording.facts:
         has = ", ".join(recording.facts) or "none"
         raise HandsightError(
-            f"{recording.root} has no fact '{name}' about its episodes (it has: {has}); objects cannot be told apart"
+            f"{recording.root} has no fact '{name}' about its episodes (it has: {has});"
+            " objects cannot be told apart"
         )
     return np.asarray(recording.facts[name])
 
@@ -123,8 +124,7 @@ def measure_objects(
     title: str = "Novel objects",
     say: Say = lambda line: None,
 ) -> Measured:
-    """Measure encoders on objects they never saw, with the random encoder of the first one's make beside
-    them.
+    """Measure encoders on objects they never saw, beside the random encoder of the first one's make.
 
     Args:
         encoders: row → encoder; a row `random` is added in front.
@@ -133,11 +133,14 @@ def measure_objects(
         seed: of the random encoder and of the bootstrap.
         most: frames per split at most.
         evaluate_on: `test`; choices between settings are made on `validation`: half its objects choose the
-            probes' settings, the others are
-            scored.
+            probes' settings, the others are scored.
         title: of the table.
         say: told what is being done.
     """
+    if evaluate_on == "train":
+        raise HandsightError(
+            "encoders are measured on 'validation' or 'test'; 'train' is what the probes learn from"
+        )
     frames: dict[int, dict[Split, LabelledFrames]] = {}
     features: dict[str, dict[Split, Features]] = {}
     for name, encoder in with_random(encoders, recordings, seed).items():
@@ -152,10 +155,6 @@ def measure_objects(
         }
     if evaluate_on == "validation":
         features = {name: _halved(read) for name, read in features.items()}
-    elif evaluate_on == "train":
-        raise HandsightError(
-            "encoders are measured on 'validation' or 'test'; 'train' is what the probes learn from"
-        )
     found = object_benchmark(
         features,
         np.random.default_rng(seed),
@@ -168,7 +167,7 @@ def measure_objects(
 
 
 def _halved(read: Mapping[Split, Features]) -> dict[Split, Features]:
-    """Let half the validation objects choose the probes' settings and the other half be scored: test stays untouched."""
+    """Let half the validation objects choose the probes' settings, score the others; leave test alone."""
     validation = read["validation"]
     even = validation.object % 2 == 0
     return {"train": read["train"], "validation": _rows(validation, even), "test": _rows(validation, ~even)}
@@ -187,7 +186,7 @@ def _rows(features: Features, keep: np.ndarray[tuple[int, ...], np.dtype[np.bool
 def with_random(
     encoders: Mapping[str, Encoder], recordings: Sequence[Recording], seed: int
 ) -> dict[str, Encoder]:
-    """Put the random encoder of the first one's make in front, its batch norm calibrated on training frames."""
+    """Put the random encoder of the first one's make in front, calibrated on training frames."""
     model = next(iter(encoders.values()))
     clips = Clips(recordings, split="train", size=model.image_size)
     chosen = np.random.default_rng(seed).choice(
@@ -199,8 +198,9 @@ def with_random(
 
 
 def monitors(recordings: Sequence[Recording], size: int, most: int = 2_000) -> list[Monitor]:
-    """Return what looks at an encoder while it learns: collapse on validation frames, and where categories
-    are known an online kNN.
+    """Return what looks at an encoder while it learns.
+
+    Collapse on validation frames, and where categories are known an online kNN.
 
     Args:
         recordings: that the encoder is trained on.
@@ -211,7 +211,8 @@ def monitors(recordings: Sequence[Recording], size: int, most: int = 2_000) -> l
     if "validation" not in splits:
         return []
     if "train" in splits and all("category" in recording.facts for recording in recordings):
-        return [OnlineKNN(*(labelled_frames(recordings, split, size, most=most) for split in SPLITS[:2]))]
+        bank, queries = (labelled_frames(recordings, split, size, most=most) for split in SPLITS[:2])
+        return [OnlineKNN(bank, queries)]
     clips = Clips(recordings, split="validation", size=size)
     _, numbers = clips.locate(
         np.linspace(0, clips.num_frames - 1, min(most, clips.num_frames)).astype(np.int64)

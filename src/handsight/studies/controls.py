@@ -58,7 +58,8 @@ def train_controls(
     for row, (method_name, changes) in CONTROLS.get(name, {}).items():
         folder = run / "controls" / row.replace(" ", "-")
         folders[row] = folder
-        if (folder / "encoder").exists():
+        # Its description is written last.
+        if (folder / "encoder" / "encoder.json").exists():
             continue
         torch.manual_seed(training.seed)
         method = build_method(method_name, {**arguments, **changes})
@@ -71,9 +72,11 @@ def build_method(name: str, arguments: dict[str, Any]) -> Method:
     known = inspect.signature(METHODS[name]).parameters
     kept = {key: value for key, value in arguments.items() if key in known}
     if isinstance(kept.get("augmentation"), dict):
-        kept["augmentation"] = Augmentation(
-            **{k: tuple(v) if isinstance(v, list) else v for k, v in kept["augmentation"].items()}
-        )
+        settings: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value
+            for key, value in kept["augmentation"].items()
+        }
+        kept["augmentation"] = Augmentation(**settings)
     if kept.get("gap") is not None:
         kept["gap"] = tuple(kept["gap"])
     if kept.get("init") is not None:

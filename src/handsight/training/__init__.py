@@ -3,6 +3,7 @@
 from handsight.training.estimate import Estimate as Estimate
 from handsight.training.estimate import estimate as estimate
 from handsight.training.loop import Monitor as Monitor
+from handsight.training.loop import Progress as Progress
 from handsight.training.loop import Stopped as Stopped
 from handsight.training.pretrain import Training as Training
 from handsight.training.pretrain import prepare as prepare

@@ -83,7 +83,7 @@ class Batches:
         if needs.views > 1:
             pictures = pictures.repeat_interleave(needs.views, dim=0)
         views = self.method.augmentation(pictures, mine)
-        moved["views"] = views.unflatten(0, (frames.shape[0], frames.shape[1] * needs.views))
+        moved["views"] = views.view(frames.shape[0], frames.shape[1] * needs.views, *views.shape[1:])
         return moved
 
     def _mirrored_labels(self, need: str, batch: Batch, parameters: Parameters, per_sample: int) -> Batch:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import resource
 import time
 from collections.abc import Sequence
@@ -55,14 +56,21 @@ def estimate(
     Raises:
         HandsightError: what `pretrain` would raise.
     """
+    # The steps below change weights, and `prepare` builds heads: the caller's method stays as it is.
+    method = copy.deepcopy(method)
     # With no room in the cache, frames are decoded on demand: nothing is written, and decoding is timed by
     # itself.
     prepared = prepare(method, recordings, replace(training, cache_gb=0.0))
-    batches = Batches(prepared.sampler, method, training.seed, prepared.fabric.device)
+    fabric = prepared.fabric
+    batches = Batches(prepared.sampler, method, training.seed, fabric.device)
     optimiser = make_optimiser(method, prepared.settings)
     method.train()
     began = time.monotonic()
-    drawn = [batches.get(0, part, training.accumulate, None) for part in range(training.accumulate)]
+    first, parts = fabric.global_rank * training.accumulate, fabric.world_size * training.accumulate
+    try:
+        drawn = [batches.get(0, first + part, parts, None) for part in range(training.accumulate)]
+    finally:
+        batches.close()
     read_s = time.monotonic() - began
     frames_read = sum(
         batch["frames"].shape[0] * batch["frames"].shape[1] for part in drawn for batch in part.values()
@@ -71,15 +79,14 @@ def estimate(
     for _ in range(timed_steps):
         began = time.monotonic()
         for part in drawn:
-            with prepared.fabric.autocast():
+            with fabric.autocast():
                 for losses in method.losses(part):
-                    prepared.fabric.backward(sum(losses.values()))
+                    fabric.backward(sum(losses.values()))
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
         if torch.cuda.is_available():
             torch.cuda.synchronize()
         durations.append(time.monotonic() - began)
-    batches.close()
     # The first step also plans its kernels.
     step_s = min(durations)
     limit = None if training.cache_gb is None else int(training.cache_gb * 1e9)
@@ -92,7 +99,7 @@ def estimate(
     decode_s = read_s / max(1, frames_read) * to_decode
     weights = sum(value.numel() * value.element_size() for value in method.state_dict().values())
     trainable = sum(parameter.numel() for parameter in method.parameters() if parameter.requires_grad)
-    on_gpu = prepared.fabric.device.type == "cuda"
+    on_gpu = fabric.device.type == "cuda"
     # ru_maxrss is in KiB on Linux.
     memory = (
         torch.cuda.max_memory_allocated()
@@ -111,5 +118,5 @@ def estimate(
         # AdamW keeps two numbers for every trainable one; the encoder is written once more at the end.
         run_bytes=weights + 8 * trainable + weights,
         parameters=trainable,
-        device=str(prepared.fabric.device),
+        device=str(fabric.device),
     )

@@ -1,4 +1,7 @@
-"""The training loop: one explicit loop for every method, the same run however often it is stopped and on however many processes."""
+"""The training loop: one explicit loop for every method.
+
+A run comes out the same however often it is stopped, and on however many processes.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ import torch
 from lightning.fabric import Fabric
 
 from handsight.encoders import Encoder
-from handsight.errors import HandsightError
+from handsight.errors import HandsightError, Interrupted
 from handsight.methods import Method, Optimisation
 from handsight.recordings import Sampler
 from handsight.training.batches import Batches, generator_for
@@ -33,7 +36,7 @@ Progress = Callable[[int, int, Mapping[str, float]], None]
 log = logging.getLogger("handsight")
 
 
-class Stopped(Exception):
+class Stopped(Interrupted):
     """The user asked to stop (Ctrl-C or SIGTERM); the checkpoint at `step` is written."""
 
     def __init__(self, folder: Path, step: int, steps: int) -> None:
@@ -111,6 +114,8 @@ class Loop:
                         self.progress(done, self.steps, entry)
                     stopping = self._agreed(stop())
                     if done % self.checkpoint_every == 0 or done == self.steps or stopping:
+                        # Weights whose loss is not finite must not replace a good checkpoint.
+                        self._check_finite({name: float(loss) for name, loss in losses.items()}, step)
                         self._save(done, optimiser)
                         if stopping and done < self.steps:
                             raise Stopped(self.run.folder, done, self.steps)
@@ -146,7 +151,7 @@ class Loop:
         return totals
 
     def _agreed(self, asked: bool) -> bool:
-        """Whether any process was asked to stop: all stop after the same step, or one would wait for the others for ever."""
+        """Whether any process was asked to stop: all stop after one step, or some would wait for ever."""
         if self.fabric.world_size == 1:
             return asked
         return bool(
@@ -157,7 +162,8 @@ class Loop:
         for name, value in losses.items():
             if value != value or abs(value) == float("inf"):
                 raise HandsightError(
-                    f"the loss '{name}' is {value} at step {step}; try a smaller --learning-rate. The last checkpoint is kept in {self.run.folder}"
+                    f"the loss '{name}' is {value} at step {step}; try a smaller --learning-rate."
+                    f" The last checkpoint is kept in {self.run.folder}"
                 )
 
     def _look(self, step: int) -> dict[str, float]:
@@ -191,7 +197,8 @@ class Loop:
         state = self.run.load_checkpoint(path)
         if state["method_name"] != self.method.name:
             raise HandsightError(
-                f"{path} is a checkpoint of {state['method_name']}, not of {self.method.name}; give another folder with --out"
+                f"{path} is a checkpoint of {state['method_name']}, not of {self.method.name};"
+                " give another folder with --out"
             )
         try:
             self.method.load_state_dict(state["method"])
@@ -229,7 +236,7 @@ class _NoWriter:
 
 @contextmanager
 def _stop_requests() -> Iterator[Callable[[], bool]]:
-    """Turn the first Ctrl-C or SIGTERM into a request that the loop answers between two steps; a second one stops at once."""
+    """Turn the first Ctrl-C or SIGTERM into a request, answered between two steps; a second stops at once."""
     asked = False
 
     def ask(number: int, frame: FrameType | None) -> None:

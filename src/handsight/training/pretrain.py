@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 from lightning.fabric import Fabric
@@ -21,6 +21,17 @@ from handsight.training.loop import Loop, Monitor, Progress
 from handsight.training.run import Run, made_with
 
 Precision = Literal["32-true", "bf16-mixed"]
+Optimiser = Literal["adamw", "sgd"]
+Schedule = Literal["constant", "cosine"]
+TrainingSplit = Literal["train", "validation", "test", "all"]
+
+CHOICES: dict[str, tuple[str, ...]] = {
+    "precision": get_args(Precision),
+    "optimiser": get_args(Optimiser),
+    "schedule": get_args(Schedule),
+    "split": get_args(TrainingSplit),
+}
+"""Fields of `Training` that are one of a few words: the command line checks them, Python does not."""
 
 log = logging.getLogger("handsight")
 
@@ -58,16 +69,16 @@ class Training:
     steps: int | None = None
     epochs: int | None = None
     batch_size: int | None = None
-    optimiser: Literal["adamw", "sgd"] | None = None
+    optimiser: Optimiser | None = None
     learning_rate: float | None = None
     weight_decay: float | None = None
-    schedule: Literal["constant", "cosine"] | None = None
+    schedule: Schedule | None = None
     warmup_steps: int | None = None
     accumulate: int = 1
     precision: Precision = "32-true"
     accelerator: str = "auto"
     devices: int = 1
-    split: Literal["train", "validation", "test", "all"] = "train"
+    split: TrainingSplit = "train"
     max_episodes: int | None = None
     hold_out: tuple[int, ...] = ()
     frame_size: int | None = None
@@ -96,6 +107,14 @@ class Training:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise HandsightError(f"{name} is {value}; it must be at least 1")
+        for name in ("weight_decay", "warmup_steps", "cache_gb", "seed", "monitor_every"):
+            value = getattr(self, name)
+            if value is not None and not value >= 0:
+                raise HandsightError(f"{name} is {value}; it must be at least 0")
+        for name, allowed in CHOICES.items():
+            value = getattr(self, name)
+            if value is not None and value not in allowed:
+                raise HandsightError(f"{name} is {value!r}; it can be one of {', '.join(allowed)}")
         if self.learning_rate is not None and not self.learning_rate > 0:
             raise HandsightError(f"learning_rate is {self.learning_rate}; it must be above 0")
 
@@ -149,8 +168,8 @@ def prepare(
     sampler = Sampler(clips, method.needs, settings.batch_size, training.seed)
     if settings.batch_size % (fabric.world_size * training.accumulate):
         raise HandsightError(
-            f"a batch of {settings.batch_size} does not divide by {fabric.world_size} processes × {training.accumulate} slices;"
-            " choose a multiple with --batch-size"
+            f"a batch of {settings.batch_size} does not divide by {fabric.world_size} processes ×"
+            f" {training.accumulate} slices; choose a multiple with --batch-size"
         )
     steps = training.steps or (training.epochs or settings.epochs) * sampler.steps_per_epoch
     for (need, stream), kind in sampler.kinds.items():
@@ -158,7 +177,8 @@ def prepare(
         assumed = (
             ""
             if said
-            else f" ('{stream}' is taken as absolute positions: say --between sum if it holds per-frame deltas)"
+            else f" ('{stream}' is taken as absolute positions:"
+            " say --between sum if it holds per-frame deltas)"
         )
         log.info("between two frames: %s of '%s'%s", kind, stream, assumed)
         check_moves(
@@ -256,7 +276,7 @@ def check_needs(method: Method, recording: Recording) -> None:
     if not missing:
         return
     streams = {name for needs in method.needs.values() for name in needs.between}
-    kind, has, remedy = "fact", recording.facts, ""
+    kind, has, remedy = "fact", list(recording.facts), ""
     if missing[0] in streams:
         kind, remedy = "stream", " Say which to use: --action NAME."
         has = [
@@ -266,8 +286,8 @@ def check_needs(method: Method, recording: Recording) -> None:
         ]
     works = ", ".join(trainable_methods(recording)) or "none"
     raise HandsightError(
-        f"{recording.root} has no {kind} '{missing[0]}', which {method.name} needs (it has: {', '.join(has) or 'none'})."
-        f"{remedy} Methods that can train on it as it is: {works}"
+        f"{recording.root} has no {kind} '{missing[0]}', which {method.name} needs"
+        f" (it has: {', '.join(has) or 'none'}).{remedy} Methods that can train on it as it is: {works}"
     )
 
 

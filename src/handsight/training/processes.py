@@ -27,9 +27,8 @@ def average_gradients(module: nn.Module) -> None:
     flat = torch.cat([gradient.reshape(-1) for gradient in gradients])
     torch.distributed.all_reduce(flat)
     flat /= size
-    for gradient, mean in zip(
-        gradients, flat.split([gradient.numel() for gradient in gradients]), strict=True
-    ):
+    means = torch.split(flat, [gradient.numel() for gradient in gradients])
+    for gradient, mean in zip(gradients, means, strict=True):
         gradient.copy_(mean.view_as(gradient))
 
 
@@ -47,17 +46,23 @@ def synchronise_batch_norm(module: nn.Module) -> None:
                 setattr(parent, name, _SynchronisedNorm(child))
 
 
+def _summed(value: Tensor) -> Tensor:
+    """Return the sum over the processes, differentiable."""
+    total: Tensor = collective.all_reduce(value)  # type: ignore[no-untyped-call]
+    return total
+
+
 class _SynchronisedNorm(_BatchNorm):
-    """A batch norm over all processes that shares the parameters, buffers and activation of the one it replaces."""
+    """A batch norm over all processes, with the parameters, buffers and activation of the one it replaces."""
 
     def __init__(self, norm: _BatchNorm) -> None:
         super().__init__(norm.num_features, norm.eps, norm.momentum, norm.affine, norm.track_running_stats)
         self._parameters.update(norm._parameters)
         self._buffers.update(norm._buffers)
         # timm folds dropout and activation into its norm; they go on after ours.
-        folded = isinstance(norm, BatchNormAct2d)
-        self.drop: nn.Module = norm.drop if folded else nn.Identity()
-        self.act: nn.Module = norm.act if folded else nn.Identity()
+        folded: Any = norm if isinstance(norm, BatchNormAct2d) else None
+        self.drop: nn.Module = nn.Identity() if folded is None else folded.drop
+        self.act: nn.Module = nn.Identity() if folded is None else folded.act
         self.train(norm.training)
 
     def _check_input_dim(self, input: Tensor) -> None:
@@ -71,9 +76,9 @@ class _SynchronisedNorm(_BatchNorm):
         exact = input.float()
         count = input.numel() / input.shape[1] * world_size()
         # Two passes, mean first: the sum of squares alone loses digits where the mean is large.
-        mean = collective.all_reduce(exact.sum(axes)) / count
+        mean = _summed(exact.sum(axes)) / count
         centred = exact - mean.view(shape)
-        variance = collective.all_reduce(centred.square().sum(axes)) / count
+        variance = _summed(centred.square().sum(axes)) / count
         if self.track_running_stats and self.running_mean is not None and self.running_var is not None:
             self._update(mean.detach(), variance.detach() * count / max(1.0, count - 1))
         normalised = centred * torch.rsqrt(variance + self.eps).view(shape)
@@ -82,7 +87,8 @@ class _SynchronisedNorm(_BatchNorm):
         return self._activated(normalised.to(input.dtype))
 
     def _update(self, mean: Tensor, variance: Tensor) -> None:
-        assert self.running_mean is not None and self.running_var is not None
+        assert self.running_mean is not None
+        assert self.running_var is not None
         momentum = self.momentum
         if self.num_batches_tracked is not None:
             self.num_batches_tracked += 1

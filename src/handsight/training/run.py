@@ -74,7 +74,8 @@ class Run:
             partial.unlink(missing_ok=True)
             free = shutil.disk_usage(self.folder).free
             raise HandsightError(
-                f"cannot write {path} ({error}); {free / 1e6:.0f} MB are free. Make room and give the same command again"
+                f"cannot write {path} ({error}); {free / 1e6:.0f} MB are free."
+                " Make room and give the same command again"
             ) from error
         for old in self.checkpoints.glob("step-*.pt"):
             if old != path:
