@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 import warnings
 from collections.abc import Callable, Sequence
@@ -10,9 +11,9 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from jsonargparse import ArgumentParser, DefaultHelpFormatter, Namespace
+from jsonargparse import ArgumentError, ArgumentParser, DefaultHelpFormatter, Namespace
 
-from handsight.errors import HandsightError
+from handsight.errors import HandsightError, Interrupted
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "collect": ("handsight.commands.data:collect", "let an agent act in a world, and record it"),
@@ -28,19 +29,22 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "collect, pretrain, evaluate and report: five minutes, nothing at hand",
     ),
 }
-"""Command → (`module:function` that adds its options and returns what to run, one line of help). Modules are imported when they are asked for."""
+"""Command → (`module:function` that adds its options and returns what to run, one line of help).
+
+Modules are imported when they are asked for.
+"""
 
 Runner = Callable[[Namespace], None]
 
 
-class _Formatter(DefaultHelpFormatter):
+class _Formatter(DefaultHelpFormatter):  # type: ignore[misc]
     """Writes options with hyphens; both spellings are understood."""
 
     def _format_action_invocation(self, action: Any) -> str:
-        return _hyphenated(super()._format_action_invocation(action))
+        return _hyphenated(str(super()._format_action_invocation(action)))
 
-    def format_help(self) -> str:
-        return super().format_help()
+    def _format_usage(self, *arguments: Any) -> str:
+        return _hyphenated(str(super()._format_usage(*arguments)))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -56,15 +60,25 @@ def run(arguments: list[str]) -> int:
     except HandsightError as error:
         print(f"handsight: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("handsight: stopped; give the same command again to go on", file=sys.stderr)
+    except ArgumentError as error:
+        print(
+            f"handsight: {_one_line(error)}. `handsight {arguments[0]} --help` lists the options",
+            file=sys.stderr,
+        )
+        return 2
+    except Interrupted as stopped:
+        print(f"handsight: {stopped}", file=sys.stderr)
+        return 130
+    except KeyboardInterrupt as interrupt:
+        print(f"handsight: {interrupt or 'stopped; give the same command again to go on'}", file=sys.stderr)
         return 130
     except BrokenPipeError:
         return 0
     except OSError as error:
         what = error.strerror or str(error)
         print(
-            f"handsight: {error.filename or 'a file'}: {what}. Make sure it is there, may be read and written, and has room",
+            f"handsight: {error.filename or 'a file'}: {what}."
+            " Make sure it is there, may be read and written, and has room",
             file=sys.stderr,
         )
         return 2
@@ -80,7 +94,8 @@ def _run(arguments: list[str]) -> int:
         return 0
     if name not in COMMANDS:
         raise HandsightError(
-            f"there is no command '{name}'; there are {', '.join(COMMANDS)}. `handsight --help` says what they do"
+            f"there is no command '{name}'; there are {', '.join(COMMANDS)}."
+            " `handsight --help` says what they do"
         )
     module, function = COMMANDS[name][0].split(":")
     build: Callable[[ArgumentParser, list[str]], Runner] = getattr(import_module(module), function)
@@ -106,7 +121,8 @@ def _overview() -> str:
             "",
             *lines,
             "",
-            "`handsight COMMAND --help` lists a command's options; --config FILE reads them from YAML, --print-config writes them.",
+            "`handsight COMMAND --help` lists a command's options; --config FILE reads them from YAML,",
+            "--print-config writes them.",
         ]
     )
 
@@ -126,9 +142,29 @@ def _underscored(argument: str) -> str:
     return "--" + name[2:].replace("-", "_") + equals + value
 
 
+def _one_line(error: Exception) -> str:
+    """Say in one line what an option got and what it takes."""
+    lines = [line.strip(" -") for line in str(error).splitlines() if line.strip()]
+    key = re.search(r'Parser key "([^"]+)"', lines[0])
+    if key is None:
+        return _hyphenated(lines[0])
+    given = next(
+        (line.removeprefix("Given value: ") for line in reversed(lines) if line.startswith("Given value: ")),
+        "?",
+    )
+    why = next(
+        (
+            line
+            for line in lines[1:]
+            if not line.startswith(("Given value", "Does not validate", "Subtypes", "Errors"))
+        ),
+        "",
+    )
+    return f"--{key[1].split('.', 1)[-1].replace('_', '-')} was given {given}: {why}".rstrip(": ")
+
+
 def _hyphenated(text: str) -> str:
-    words = text.split(" ")
-    return " ".join(word.replace("_", "-") if word.startswith("--") else word for word in words)
+    return re.sub(r"--[a-z_.]+", lambda option: option[0].replace("_", "-"), text)
 
 
 def _quiet() -> None:

@@ -146,10 +146,13 @@ def _report(
     return Report(
         title="Handsight: what turning objects teaches an encoder",
         lead=[
-            f"{recording.num_episodes} simulated objects of {len(names)} categories were turned before a camera. Four encoders of equal budget"
-            f" ({settings.steps} steps of {settings.batch_size} samples, {settings.image_size} px) learned from {counts['train']} of them;"
+            f"{recording.num_episodes} simulated objects of {len(names)} categories were turned before a camera."
+            " Four encoders of equal budget"
+            f" ({settings.steps} steps of {settings.batch_size} samples, {settings.image_size} px)"
+            f" learned from {counts['train']} of them;"
             f" the table measures them on {counts['test']} objects that none of them saw.",
-            "One training seed each, a small network and small pictures: the intervals are over test objects and say nothing about other seeds.",
+            "One training seed each, a small network and small pictures:"
+            " the intervals are over test objects and say nothing about other seeds.",
         ],
         sections=[
             table_section(found.benchmark.table),

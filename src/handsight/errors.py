@@ -7,3 +7,10 @@ class HandsightError(ValueError):
     The message is one line that says what came, what was expected and what to do. The command line prints it
     without a traceback and exits with status 2; from Python it is raised as it is.
     """
+
+
+class Interrupted(Exception):
+    """The user asked to stop a long job (Ctrl-C or SIGTERM), and it stopped tidily.
+
+    The message says where it stands and that the same command goes on; the command line exits with 130.
+    """

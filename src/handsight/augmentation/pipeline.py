@@ -42,7 +42,7 @@ class Augmentation:
             spans 10 % of `size`.
     """
 
-    size: int
+    size: int = 128
     crop_scale: tuple[float, float] = (0.2, 1.0)
     crop_ratio: tuple[float, float] = (3 / 4, 4 / 3)
     jitter_probability: float = 0.8

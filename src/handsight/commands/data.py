@@ -124,8 +124,9 @@ def check(parser: ArgumentParser, arguments: Sequence[str]) -> Runner:
 
 
 def show_check(path: Path) -> None:
-    """Say whether a recording is whole, or what is wrong and what to do; exits with 2 where there is an
-    error.
+    """Say whether a recording is whole, or what is wrong and what to do.
+
+    The exit status is 2 where there is an error.
 
     Args:
         path: folder of the recording.

@@ -10,8 +10,7 @@ from handsight.demo import DemoSettings, demonstrate
 
 
 def show_demo(out: Path, settings: DemoSettings) -> None:
-    """Collect turning objects, pretrain four encoders of equal budget, measure them on novel objects and
-    write one page.
+    """Collect turning objects, pretrain four encoders, measure them on novel objects, write one page.
 
     Args:
         out: folder for the recording, the runs and the report; the same command again goes on where it stood.

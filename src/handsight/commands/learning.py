@@ -42,7 +42,7 @@ def _pretrain_one(method: type[Method]) -> Any:
         options = parser.add_argument_group("data and place")
         options.add_argument(
             "--data",
-            type=list[str],
+            type=str,
             required=True,
             nargs="+",
             help="recordings: folders, or user/name on the Hugging Face Hub",
@@ -50,7 +50,7 @@ def _pretrain_one(method: type[Method]) -> Any:
         options.add_argument(
             "--out", type=Path, required=True, help="folder of the run; the same command again resumes it"
         )
-        options.add_argument("--images", type=list[str], nargs="+", help="cameras to use; default: all")
+        options.add_argument("--images", type=str, nargs="+", help="cameras to use; default: all")
         options.add_argument(
             "--action", type=str, help="name of the stream that is the action; default: action"
         )
@@ -99,13 +99,16 @@ def _say_estimate(method: Method, recordings: Sequence[Recording], training: Tra
         f"{method.name} on {', '.join(str(r.root) for r in recordings)}: nothing was started\n"
         f"  data     {found.training_frames:,} training frames, {found.steps_per_epoch:,} steps an epoch\n"
         f"  model    {found.parameters / 1e6:.1f} million parameters on {found.device}\n"
-        f"  time     {_duration(found.total_s)}: {found.steps:,} steps of {found.step_s:.3f} s, {_duration(found.decode_s)} to decode frames\n"
+        f"  time     {_duration(found.total_s)}: {found.steps:,} steps of {found.step_s:.3f} s,"
+        f" {_duration(found.decode_s)} to decode frames\n"
         f"  memory   {found.memory_bytes / 1e9:.1f} GB\n"
-        f"  disk     {need / 1e9:.2f} GB: {found.cache_bytes / 1e9:.2f} for decoded frames, {found.run_bytes / 1e9:.2f} for the run; {free / 1e9:.1f} GB are free"
+        f"  disk     {need / 1e9:.2f} GB: {found.cache_bytes / 1e9:.2f} for decoded frames,"
+        f" {found.run_bytes / 1e9:.2f} for the run; {free / 1e9:.1f} GB are free"
     )
     if need > free:
         raise HandsightError(
-            f"{out} has {free / 1e9:.1f} GB free and the run takes {need / 1e9:.1f}; make room, or bound the frames with --cache-gb"
+            f"{out} has {free / 1e9:.1f} GB free and the run takes {need / 1e9:.1f};"
+            " make room, or bound the frames with --cache-gb"
         )
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
+from docstring_parser import parse as parse_docstring
 from jsonargparse import ArgumentParser, Namespace
 
 from handsight.errors import HandsightError
@@ -13,13 +14,22 @@ from handsight.errors import HandsightError
 Runner = Callable[[Namespace], None]
 
 
-def from_function(
-    parser: ArgumentParser, function: Callable[..., None], *, positional: bool = True
-) -> Runner:
-    """Make a function's parameters the parser's options; those without a default are positional where asked for."""
-    if positional:
-        parser.add_argument("--config", action="config", help="YAML file to read options from")
-    parser.add_function_arguments(function, as_group=False, as_positional=positional)
+def from_function(parser: ArgumentParser, function: Callable[..., None]) -> Runner:
+    """Make a function's parameters the parser's options; those without a default are positional."""
+    parser.add_argument("--config", action="config", help="YAML file to read options from")
+    several = {
+        name: kind
+        for name, hint in get_type_hints(function).items()
+        if (kind := _kind_of_list(hint)) is not None
+    }
+    parser.add_function_arguments(function, as_group=False, as_positional=True, skip=set(several))
+    described = {
+        parameter.arg_name: parameter.description
+        for parameter in parse_docstring(function.__doc__ or "").params
+    }
+    for name, kind in several.items():
+        # One after another, as in `--images top wrist`; a YAML list would be asked for otherwise.
+        parser.add_argument(f"--{name}", type=kind, nargs="+", help=described.get(name))
 
     def run(options: Namespace) -> None:
         values = parser.instantiate_classes(options).as_dict()
@@ -45,17 +55,21 @@ def choose(
     asked_for_help = bool(arguments) and arguments[0] in ("-h", "--help")
     if named is not None and named not in choices and not asked_for_help:
         raise HandsightError(
-            f"there is no {what} '{named}'; there are {', '.join(choices)}. `{command} {next(iter(choices))} --help` lists its options"
+            f"there is no {what} '{named}'; there are {', '.join(choices)}."
+            f" `{command} {next(iter(choices))} --help` lists its options"
         )
     if named is None and not asked_for_help:
         raise HandsightError(
-            f"`{command}` takes a {what}: {', '.join(choices)}. `{command} {next(iter(choices))} --help` lists its options"
+            f"`{command}` takes a {what}: {', '.join(choices)}."
+            f" `{command} {next(iter(choices))} --help` lists its options"
         )
     commands = parser.add_subcommands(dest=what, metavar=what.upper())
     runners: dict[str, Runner] = {}
     for name, build in choices.items():
         if named in (None, name):
-            one = ArgumentParser(prog=f"{command} {name}", formatter_class=parser.formatter_class)
+            one = ArgumentParser(
+                prog=f"{command} {name}", formatter_class=parser.formatter_class, exit_on_error=False
+            )
             one.add_argument("--config", action="config", help="YAML file to read options from")
             runners[name] = build(one)
             commands.add_subcommand(
@@ -87,3 +101,9 @@ def existing(path: Path, what: str) -> Path:
     if not path.expanduser().exists():
         raise HandsightError(f"{path} is not there; give the folder of a {what}")
     return path.expanduser()
+
+
+def _kind_of_list(hint: Any) -> Any:
+    """Return X for `list[X] | None`, else None."""
+    kinds = [get_args(one)[0] for one in get_args(hint) if getattr(one, "__origin__", None) is list]
+    return kinds[0] if kinds else None

@@ -13,7 +13,8 @@ def in_lines(summary: Summary) -> list[str]:
         ("recording", str(summary.root)),
         (
             "episodes",
-            f"{summary.num_episodes:,} ({summary.num_frames:,} frames, {minutes:.1f} min at {summary.fps:g} frames/s)",
+            f"{summary.num_episodes:,} ({summary.num_frames:,} frames,"
+            f" {minutes:.1f} min at {summary.fps:g} frames/s)",
         ),
         ("length", f"{shortest} to {longest} frames, median {median:g}"),
         ("splits", ", ".join(f"{name} {count:,}" for name, count in summary.splits.items())),
