@@ -16,8 +16,8 @@ from handsight.recordings.features import Feature
 from handsight.recordings.stats import Figures, PictureFigures
 from handsight.recordings.videos import EpisodeVideo
 
-_PNG = (cv2.IMWRITE_PNG_COMPRESSION, 1)
-"""Level 1: files a tenth larger than at level 6, written several times faster."""
+_PNG = (cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE)
+"""The fastest way that still compresses: at 128 pixels, smaller and quicker than level 1's own strategy."""
 
 
 class Episode:
