@@ -99,11 +99,11 @@ def test_normals_of_a_ball_point_outwards_and_a_box_keeps_its_edges():
         np.cross(triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0]), axis=1
     )
     triangles = triangles[area > 1e-9]
-    normals = corner_normals(triangles)
+    normals = corner_normals(triangles, np.zeros(len(triangles), int))
     outward = triangles / np.linalg.norm(triangles, axis=-1, keepdims=True)
     assert np.einsum("fci,fci->fc", normals, outward).min() > 0.99
     cube = box(1, 1, 1)
-    edges = corner_normals(cube.vertices[cube.faces] * 0.5)
+    edges = corner_normals(cube.vertices[cube.faces] * 0.5, np.zeros(len(cube.faces), int))
     assert np.isin(np.abs(edges).round(9), [0, 1]).all()
     np.testing.assert_allclose(np.linalg.norm(edges, axis=-1), 1)
 

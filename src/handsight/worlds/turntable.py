@@ -178,7 +178,7 @@ class Turntable:
         stage.light(draw_light(rng))
         for slot, (surface, finish) in enumerate(zip(shown.surfaces, shown.finishes, strict=True)):
             stage.show(slot, surface, finish)
-        pictures, poses = [], []
+        pictures = []
         for view, (rotation, lift) in enumerate(zip(rotations, lifts, strict=True)):
             if view == 0 or self.background_changes == "frame":
                 paint_background(stage, rng, options)
@@ -186,12 +186,12 @@ class Turntable:
             for slot in range(FINISHES_N):
                 stage.place(slot, np.array([0, 0, lift]), rotation)
             pictures.append(stage.draw())
-            poses.append((viewpoint.rotation.inv() * rotation).as_quat(canonical=True, scalar_first=True))
+        poses = viewpoint.rotation.inv() * Rotation.concatenate(rotations)
         return Episode(
             frames={
                 "observation.images.camera": np.stack(pictures),
                 "action": angles.astype(np.float32)[:, None],
-                "observation.pose": np.stack(poses).astype(np.float32),
+                "observation.pose": poses.as_quat(canonical=True, scalar_first=True).astype(np.float32),
             },
             facts={
                 "category": shown.category,

@@ -34,38 +34,44 @@ def surfaces_of(parts: list[Part]) -> tuple[Surface, ...]:
     points = np.concatenate([part.mesh.vertices for part in parts])
     centre = (points.min(0) + points.max(0)) / 2
     scale = 1 / max(float(np.linalg.norm(points - centre, axis=1).max()), 1e-12)
-    surfaces = []
-    for finish in range(FINISHES_N):
-        corners, normals = [np.zeros((0, 3, 3))], [np.zeros((0, 3, 3))]
-        for mesh, part_finish in parts:
-            if part_finish == finish:
-                triangles = (mesh.vertices[mesh.faces] - centre) * scale
-                area = np.linalg.norm(
-                    np.cross(triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0]), axis=1
-                )
-                triangles = triangles[area > 1e-10]
-                corners.append(triangles)
-                normals.append(corner_normals(triangles))
-        joined, turned = np.concatenate(corners), np.concatenate(normals)
-        surfaces.append(
-            Surface(joined.astype(np.float32), turned.astype(np.float32), _box_projection(joined))
-        )
-    return tuple(surfaces)
+    triangles = np.concatenate([mesh.vertices[mesh.faces] for mesh, _ in parts])
+    triangles = (triangles - centre) * scale
+    faces_n = [len(part.mesh.faces) for part in parts]
+    number = np.repeat(np.arange(len(parts)), faces_n)
+    finish = np.repeat([part.finish for part in parts], faces_n)
+    facing = _facing(triangles)
+    whole = np.linalg.norm(facing, axis=1) > 1e-10
+    triangles, facing, number, finish = triangles[whole], facing[whole], number[whole], finish[whole]
+    normals, texture = corner_normals(triangles, number), _box_projection(triangles, facing)
+    return tuple(
+        Surface(triangles[chosen].astype(np.float32), normals[chosen].astype(np.float32), texture[chosen])
+        for chosen in (finish == one for one in range(FINISHES_N))
+    )
 
 
-def corner_normals(triangles: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return unit normals `[F, 3, 3]` at the corners of `triangles` `[F, 3, 3]` within the unit sphere.
+def _facing(triangles: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return `[F, 3]`, each face's normal, as long as twice its area."""
+    return np.cross(triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0])
 
-    Each is the area-weighted mean over the faces that meet in the point at less than `CREASE_RAD`.
+
+def corner_normals(triangles: NDArray[np.float64], part: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return unit normals `[F, 3, 3]` at the corners of triangles within the unit sphere.
+
+    Each is the area-weighted mean over those faces of the same part that meet in the point at less than
+    `CREASE_RAD`.
+
+    Args:
+        triangles: `[F, 3, 3]`.
+        part: `[F]`, the number of the part that each belongs to.
     """
     faces_n = len(triangles)
-    if not faces_n:
-        return np.zeros((0, 3, 3))
-    weighted = np.cross(triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0])
+    weighted = _facing(triangles)
     unit = weighted / np.maximum(np.linalg.norm(weighted, axis=1, keepdims=True), 1e-30)
-    # Which faces touch which point; points that agree to 1e-5 are one, compared as single numbers.
+    # Which faces touch which point. Points of a part that agree to 1e-5 are one. As numbers, 18 bits for
+    # each coordinate and 9 for the part, they compare quickly.
     cell = np.round((triangles.reshape(-1, 3) + 1) * 1e5).astype(np.int64)
-    point = np.unique(cell @ np.array([1, 2**20, 2**40]), return_inverse=True)[1]
+    key = cell @ np.array([1, 2**18, 2**36]) + np.repeat(part % 512, 3) * 2**54
+    point = np.unique(key, return_inverse=True)[1]
     face = np.repeat(np.arange(faces_n), 3)
     corner = np.arange(3 * faces_n)
     touches = coo_array((np.ones(3 * faces_n), (point, face))).tocsr()
@@ -80,8 +86,7 @@ def corner_normals(triangles: NDArray[np.float64]) -> NDArray[np.float64]:
     return total.reshape(faces_n, 3, 3)
 
 
-def _box_projection(triangles: NDArray[np.float64]) -> NDArray[np.float32]:
+def _box_projection(triangles: NDArray[np.float64], facing: NDArray[np.float64]) -> NDArray[np.float32]:
     """Return texture coordinates `[F, 3, 2]`: each face is painted from the axis that it faces most."""
-    facing = np.abs(np.cross(triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0])).argmax(1)
-    across = np.array([[1, 2], [0, 2], [0, 1]])[facing]
+    across = np.array([[1, 2], [0, 2], [0, 1]])[np.abs(facing).argmax(1)]
     return np.take_along_axis(triangles, across[:, None, :].repeat(3, 1), 2).astype(np.float32)
