@@ -14,7 +14,7 @@ from handsight.report.plots import axis, short
 LOG = [
     {"step": 0, "contrast": 4.0, "action": 1.0, "learning_rate": 1e-3, "seconds": 1.0},
     {"step": 1, "contrast": 3.0, "action": 0.5, "learning_rate": 5e-4, "seconds": 2.0},
-    {"step": 1, "knn": 0.61, "effective_rank": 12.5, "feature_deviation": 0.9},
+    {"step": 1, "knn_accuracy": 0.61, "effective_rank": 12.5, "feature_deviation": 0.9},
 ]
 
 
@@ -84,7 +84,7 @@ def test_seconds_are_added_over_sittings():
 
 
 def test_last_figures_are_the_last_finite_ones():
-    assert last_figures([{"step": 0, "knn": 0.4}, {"step": 5, "knn": float("nan")}]) == {"knn": 0.4}
+    assert last_figures([{"step": 0, "knn_accuracy": 0.4}, {"step": 5, "knn_accuracy": float("nan")}]) == {"knn_accuracy": 0.4}
 
 
 @given(st.integers(1, 2000))

@@ -31,7 +31,7 @@ def test_a_real_run_shows_what_it_has(read, shapes, tiny_network, tmp_path):
     method = METHODS["action-aware"](**tiny_network)
 
     def monitor(encoder, step):
-        return {"knn": 0.25}
+        return {"knn_accuracy": 0.25}
 
     folder = pretrain(
         method,

@@ -33,7 +33,7 @@ class Advance(Protocol):
 
 @contextmanager
 def counting(title: str) -> Iterator[Advance]:
-    """Give a callback that shows how far a long job is: a bar on a terminal, a line now and then elsewhere."""
+    """Give a callback that shows how far a long job is: a bar on a terminal, else a line now and then."""
     if sys.stderr.isatty():
         with _bar() as bar:
             task = bar.add_task(title, total=None, figures="")

@@ -16,12 +16,12 @@ from handsight.report.plots import Series, legend, line_plot, panels
 BOOKKEEPING = ("step", "seconds")
 
 MONITORS = {
-    "knn": "Nearest neighbours, accuracy on validation objects (%)",
+    "knn_accuracy": "Nearest neighbours, accuracy on validation objects (%)",
     "effective_rank": "Effective rank of the embeddings",
     "feature_deviation": "Deviation of the unit embeddings × √D",
     "feature_spread": "Deviation of the unit embeddings × √D",
 }
-"""What monitors log, and how it is headed; `knn` is a share."""
+"""What monitors log, and how it is headed; `knn_accuracy` is a share."""
 
 COLLAPSE = ("effective_rank", "feature_deviation", "feature_spread")
 
@@ -35,7 +35,7 @@ def curves_section(runs: Mapping[str, Log], title: str = "Training") -> Section:
     """Show what `log.jsonl` of some runs says.
 
     Args:
-        runs: name → entries, each with `step` and any of: losses, `knn` (a share), `effective_rank`,
+        runs: name → entries, each with `step` and any of: losses, `knn_accuracy` (a share), `effective_rank`,
             `feature_deviation`, `learning_rate`, `seconds`. Every other number is taken for a loss.
         title: of the section.
     """
@@ -46,7 +46,7 @@ def curves_section(runs: Mapping[str, Log], title: str = "Training") -> Section:
     colours = {name: number for number, name in enumerate(runs)}
     losses = [key for key in keys if key not in MONITORS and key != "learning_rate"]
     body: list[Element] = [legend(colours)] if len(colours) > 1 else []
-    seen = [key for key in ("knn", *COLLAPSE) if key in keys]
+    seen = [key for key in ("knn_accuracy", *COLLAPSE) if key in keys]
     rates = [key for key in keys if key == "learning_rate"]
     body += _group("What the monitors saw", seen, found, colours, _monitors_text(seen))
     body += _group("Losses", losses + rates, found, colours, _loss_text(found, losses))
@@ -102,7 +102,7 @@ def heading_of(key: str) -> str:
 
 def _shown(key: str, series: Series) -> Series:
     x, y = thinned(*series)
-    return x, y * 100 if key == "knn" else y
+    return x, y * 100 if key == "knn_accuracy" else y
 
 
 def thinned(x: NDArray[np.float64], y: NDArray[np.float64], most: int = MOST_POINTS) -> Series:
@@ -141,7 +141,7 @@ def _last_figure(key: str, series: Series) -> str:
     value = float(series[1][-1])
     if not math.isfinite(value):
         return "not a number"
-    return f"{value * 100:.1f}" if key == "knn" else f"{value:.4g}".replace("-", "−")
+    return f"{value * 100:.1f}" if key == "knn_accuracy" else f"{value:.4g}".replace("-", "−")
 
 
 def _series(log: Log) -> dict[str, Series]:

@@ -63,7 +63,7 @@ def _lead(name: str, config: Mapping[str, Any], log: list[dict[str, Any]]) -> li
         return [f"An encoder to be trained by {name}{where}; no step is logged yet."]
     of = f" of {steps:,}" if isinstance(steps, int) and steps != done else ""
     lead = [f"An encoder trained by {name}{where}, {done:,}{of} steps in {in_time(duration_s(log))}."]
-    nearest = last_figures(log).get("knn")
+    nearest = last_figures(log).get("knn_accuracy")
     if nearest is not None:
         lead.append(
             f"At the last look, nearest neighbours named {nearest * 100:.1f} % of validation frames rightly."
