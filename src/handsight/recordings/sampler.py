@@ -30,7 +30,8 @@ class Sampler:
     """Draws batches.
 
     An epoch is a permutation of all frames of all clips; each is the first frame of one sample, the others
-    are drawn as `Needs.pairing` says. The last, incomplete batch of an epoch is left out.
+    are drawn as `Needs.pairing` says (a window that would pass its clip's end is moved back). The last,
+    incomplete batch of an epoch is left out.
 
     Args:
         clips: what to draw from.
