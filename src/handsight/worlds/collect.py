@@ -6,8 +6,8 @@ import multiprocessing
 import os
 import signal
 from collections import Counter, deque
-from collections.abc import Callable, Generator
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -159,7 +159,8 @@ class _Worker:
         self.connection, theirs = context.Pipe()
         self.index: int | None = None
         self._process = context.Process(target=_serve, args=(world, seed, theirs), daemon=True)
-        self._process.start()
+        with _interruption_held():
+            self._process.start()
         theirs.close()  # so that the process's end is seen here
 
     def start(self, index: int) -> None:
@@ -203,6 +204,19 @@ def _context() -> Any:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])
     return context
+
+
+@contextmanager
+def _interruption_held() -> Iterator[None]:
+    """Keep Ctrl-C from processes started here, even while they import; this one sees it afterwards."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _serve(world: World, seed: int, connection: Connection) -> None:

@@ -91,6 +91,7 @@ class MeshShelf:
         known = {group[0].category: group for group in read_objects(folder, up)}
         self._objects = [known[category] for category in _chosen(categories, list(known))]
         self._clips_per_object = clips_per_object
+        self._dressed: dict[int, Object] = {}
         self.triangles_n = max(mesh.triangles_n for group in self._objects for mesh in group)
 
     def take(self, seed: int, clip: int) -> tuple[Object, Split]:
@@ -100,7 +101,9 @@ class MeshShelf:
         mesh = group[turn % len(group)]
         single = len(group) == 1
         divided = int(generator(seed, clip, CLIP_SPLIT).integers(2**62)) if single else mesh.seed
-        return dress(mesh.category, mesh.seed, mesh.parts), split_of(divided)
+        if mesh.seed not in self._dressed:
+            self._dressed[mesh.seed] = dress(mesh.category, mesh.seed, mesh.parts)
+        return self._dressed[mesh.seed], split_of(divided)
 
 
 def _chosen(categories: Sequence[str] | None, known: list[str]) -> list[str]:
