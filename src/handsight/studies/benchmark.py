@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from handsight.encoders import Encoder, random_encoder_calibrated
 from handsight.errors import HandsightError
@@ -31,6 +32,8 @@ CALIBRATION_FRAMES = 1024
 """Training frames that a random encoder's batch norm is calibrated on."""
 
 Say = Callable[[str], None]
+Ints = NDArray[np.int64]
+Mask = NDArray[np.bool_]
 
 
 def labelled_frames(
@@ -105,7 +108,7 @@ class Measured:
     Args:
         benchmark: the table, and every frame's score.
         test: encoder → features of the test frames.
-        frames: the test frames, of the first encoder's size.
+        frames: the frames that were scored, row by row those of `test`, of the first encoder's size.
     """
 
     benchmark: ObjectBenchmark
@@ -153,7 +156,9 @@ def measure_objects(
         features[name] = {
             split: extract(encoder, frames[size][split], device=device) for split in frames[size]
         }
+    scored = next(iter(frames.values()))[evaluate_on]
     if evaluate_on == "validation":
+        scored = _of_frames(scored, ~_choosing(scored.object))
         features = {name: _halved(read) for name, read in features.items()}
     found = object_benchmark(
         features,
@@ -162,18 +167,37 @@ def measure_objects(
         title=title,
         progress=lambda name: say(f"probing {name}"),
     )
-    first = next(iter(frames.values()))
-    return Measured(found, {name: read["test"] for name, read in features.items()}, first[evaluate_on])
+    return Measured(found, {name: read["test"] for name, read in features.items()}, scored)
 
 
 def _halved(read: Mapping[Split, Features]) -> dict[Split, Features]:
     """Let half the validation objects choose the probes' settings, score the others; leave test alone."""
     validation = read["validation"]
-    even = validation.object % 2 == 0
-    return {"train": read["train"], "validation": _rows(validation, even), "test": _rows(validation, ~even)}
+    choosing = _choosing(validation.object)
+    return {
+        "train": read["train"],
+        "validation": _rows(validation, choosing),
+        "test": _rows(validation, ~choosing),
+    }
 
 
-def _rows(features: Features, keep: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> Features:
+def _choosing(objects: Ints) -> Mask:
+    """Say which validation objects choose the probes' settings; the others are scored."""
+    return np.asarray(objects % 2 == 0)
+
+
+def _of_frames(frames: LabelledFrames, keep: Mask) -> LabelledFrames:
+    return LabelledFrames(
+        frames.read,
+        frames.index[keep],
+        frames.category[keep],
+        frames.object[keep],
+        frames.clip[keep],
+        frames.frame[keep],
+    )
+
+
+def _rows(features: Features, keep: Mask) -> Features:
     return Features(
         features.embeddings[keep],
         features.category[keep],

@@ -51,7 +51,9 @@ class Estimate:
 def estimate(
     method: Method, recordings: Sequence[Recording], training: Training, timed_steps: int = 3
 ) -> Estimate:
-    """Measure a few steps, change nothing, write nothing, and say what the whole run would take.
+    """Measure a few steps and say what the whole run would take; no run and no frames are written.
+
+    The method stays as it is. Only a stream read for the first time is kept in the cache, as by any reading.
 
     Raises:
         HandsightError: what `pretrain` would raise.

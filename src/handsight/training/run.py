@@ -45,8 +45,13 @@ class Run:
             raise HandsightError(
                 f"{folder} is there already and is not a run; give another folder with --out"
             )
-        self.checkpoints.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, yaml.safe_dump(self.config, sort_keys=False, allow_unicode=True))
+        try:
+            self.checkpoints.mkdir(parents=True, exist_ok=True)
+            write_atomically(path, yaml.safe_dump(self.config, sort_keys=False, allow_unicode=True))
+        except OSError as error:
+            raise HandsightError(
+                f"{folder} cannot be written ({error.strerror}); give another folder with --out"
+            ) from error
 
     def _compare(self, earlier: Mapping[str, Any]) -> None:
         for part in IDENTITY:
@@ -102,8 +107,13 @@ class Run:
 
     def log(self, entry: Mapping[str, Any]) -> None:
         """Append one line to log.jsonl."""
-        with self.log_path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(dict(entry)) + "\n")
+        try:
+            with self.log_path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(dict(entry)) + "\n")
+        except OSError as error:
+            raise HandsightError(
+                f"cannot write {self.log_path} ({error.strerror}); make room and give the same command again"
+            ) from error
 
 
 def read_config(folder: Path) -> dict[str, Any]:
