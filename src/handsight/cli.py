@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 import sys
 import warnings
 from collections.abc import Callable, Sequence
@@ -11,8 +10,7 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from jsonargparse import ArgumentError, ArgumentParser, DefaultHelpFormatter, Namespace
-
+from handsight.commands.parsing import Parser, Runner
 from handsight.errors import HandsightError, Interrupted
 
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -34,18 +32,6 @@ COMMANDS: dict[str, tuple[str, str]] = {
 Modules are imported when they are asked for.
 """
 
-Runner = Callable[[Namespace], None]
-
-
-class _Formatter(DefaultHelpFormatter):  # type: ignore[misc]
-    """Writes options with hyphens; both spellings are understood."""
-
-    def _format_action_invocation(self, action: Any) -> str:
-        return _hyphenated(str(super()._format_action_invocation(action)))
-
-    def _format_usage(self, *arguments: Any) -> str:
-        return _hyphenated(str(super()._format_usage(*arguments)))
-
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command; the exit status is 0, 2 after an error that the user can mend, 130 after Ctrl-C."""
@@ -59,12 +45,6 @@ def run(arguments: list[str]) -> int:
         return _run([_underscored(argument) for argument in arguments])
     except HandsightError as error:
         print(f"handsight: {error}", file=sys.stderr)
-        return 2
-    except ArgumentError as error:
-        print(
-            f"handsight: {_one_line(error)}. `handsight {arguments[0]} --help` lists the options",
-            file=sys.stderr,
-        )
         return 2
     except Interrupted as stopped:
         print(f"handsight: {stopped}", file=sys.stderr)
@@ -98,13 +78,8 @@ def _run(arguments: list[str]) -> int:
             " `handsight --help` says what they do"
         )
     module, function = COMMANDS[name][0].split(":")
-    build: Callable[[ArgumentParser, list[str]], Runner] = getattr(import_module(module), function)
-    parser = ArgumentParser(
-        prog=f"handsight {name}",
-        description=COMMANDS[name][1],
-        formatter_class=_Formatter,
-        exit_on_error=True,
-    )
+    build: Callable[[Parser, list[str]], Runner] = getattr(import_module(module), function)
+    parser = Parser(prog=f"handsight {name}", description=COMMANDS[name][1])
     runner = build(parser, arguments[1:])
     runner(parser.parse_args(arguments[1:]))
     return 0
@@ -140,31 +115,6 @@ def _underscored(argument: str) -> str:
         return argument
     name, equals, value = argument.partition("=")
     return "--" + name[2:].replace("-", "_") + equals + value
-
-
-def _one_line(error: Exception) -> str:
-    """Say in one line what an option got and what it takes."""
-    lines = [line.strip(" -") for line in str(error).splitlines() if line.strip()]
-    key = re.search(r'Parser key "([^"]+)"', lines[0])
-    if key is None:
-        return _hyphenated(lines[0])
-    given = next(
-        (line.removeprefix("Given value: ") for line in reversed(lines) if line.startswith("Given value: ")),
-        "?",
-    )
-    why = next(
-        (
-            line
-            for line in lines[1:]
-            if not line.startswith(("Given value", "Does not validate", "Subtypes", "Errors"))
-        ),
-        "",
-    )
-    return f"--{key[1].split('.', 1)[-1].replace('_', '-')} was given {given}: {why}".rstrip(": ")
-
-
-def _hyphenated(text: str) -> str:
-    return re.sub(r"--[a-z_.]+", lambda option: option[0].replace("_", "-"), text)
 
 
 def _quiet() -> None:

@@ -7,9 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from jsonargparse import ArgumentParser
-
-from handsight.commands.parsing import Runner, choose, from_function, plain
+from handsight.commands.parsing import Parser, Runner, choose, from_function, plain
 from handsight.commands.progress import counting
 from handsight.commands.writing import in_lines
 from handsight.errors import HandsightError
@@ -22,13 +20,13 @@ from handsight.worlds import WORLDS
 from handsight.worlds import collect as collect_episodes
 
 
-def collect(parser: ArgumentParser, arguments: Sequence[str]) -> Runner:
+def collect(parser: Parser, arguments: Sequence[str]) -> Runner:
     """Add the worlds, each with its own options."""
     return choose(parser, "world", {name: _collect_one(world) for name, world in WORLDS.items()}, arguments)
 
 
-def _collect_one(world: Any) -> Callable[[ArgumentParser], Runner]:
-    def build(parser: ArgumentParser) -> Runner:
+def _collect_one(world: Any) -> Callable[[Parser], Runner]:
+    def build(parser: Parser) -> Runner:
         parser.description = (world.__doc__ or "").split("\n\n")[0]
         options = parser.add_argument_group("place and size")
         options.add_argument(
@@ -59,14 +57,14 @@ def _collect_one(world: Any) -> Callable[[ArgumentParser], Runner]:
     return build
 
 
-def ingest(parser: ArgumentParser, arguments: Sequence[str]) -> Runner:
+def ingest(parser: Parser, arguments: Sequence[str]) -> Runner:
     """Add the formats, each with its own options."""
     known: dict[str, Callable[..., Any]] = {**SOURCES, "lerobot-v21": _lerobot_v21}
     return choose(parser, "format", {name: _ingest_one(source) for name, source in known.items()}, arguments)
 
 
-def _ingest_one(source: Callable[..., Any]) -> Callable[[ArgumentParser], Runner]:
-    def build(parser: ArgumentParser) -> Runner:
+def _ingest_one(source: Callable[..., Any]) -> Callable[[Parser], Runner]:
+    def build(parser: Parser) -> Runner:
         parser.description = (source.__doc__ or "").split("\n\n")[0]
         takes_progress = "progress" in source.__annotations__
         parser.add_function_arguments(
@@ -94,7 +92,7 @@ def _lerobot_v21(source: Path, out: Path) -> None:
     convert_v21(source, out)
 
 
-def info(parser: ArgumentParser, arguments: Sequence[str]) -> Runner:
+def info(parser: Parser, arguments: Sequence[str]) -> Runner:
     """Add the options of `info`."""
     return from_function(parser, show_info)
 
@@ -118,7 +116,7 @@ def show_info(path: str, images: list[str] | None = None, action: str | None = N
             print(f"{'':<11}with --action {' or --action '.join(floats)}: action-aware too")
 
 
-def check(parser: ArgumentParser, arguments: Sequence[str]) -> Runner:
+def check(parser: Parser, arguments: Sequence[str]) -> Runner:
     """Add the options of `check`."""
     return from_function(parser, show_check)
 

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from jsonargparse import ArgumentParser, Namespace
+from jsonargparse import Namespace
 
-from handsight.commands.parsing import Runner, existing, from_function, plain
+from handsight.commands.parsing import Parser, Runner, existing, from_function, plain
 
 
-def export(parser: ArgumentParser, arguments: Sequence[str]) -> Runner:
+def export(parser: Parser, arguments: Sequence[str]) -> Runner:
     """Add the options of `export`."""
     return from_function(parser, export_run)
 
@@ -31,7 +31,7 @@ def export_run(run: Path, to: Literal["timm", "safetensors"] = "timm", out: Path
     print(write(run, to, folder))
 
 
-def report(parser: ArgumentParser, arguments: Sequence[str]) -> Runner:
+def report(parser: Parser, arguments: Sequence[str]) -> Runner:
     """Add the options of `report`."""
     return from_function(parser, report_run)
 
@@ -49,7 +49,7 @@ def report_run(run: Path, out: Path | None = None) -> None:
     print(write(run_report(existing(run, "run")), page))
 
 
-def demo(parser: ArgumentParser, arguments: Sequence[str]) -> Runner:
+def demo(parser: Parser, arguments: Sequence[str]) -> Runner:
     """Add the options of `demo`."""
     from handsight.commands.demonstration import show_demo
     from handsight.demo import DemoSettings

@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from jsonargparse import ArgumentParser
 from rich.console import Console
 from rich.markdown import Markdown
 
-from handsight.commands.parsing import Runner, choose, existing, from_function, plain
+from handsight.commands.parsing import Parser, Runner, choose, existing, from_function, plain
 from handsight.commands.progress import counting
 from handsight.encoders import load_encoder
 from handsight.errors import HandsightError
@@ -29,7 +28,7 @@ from handsight.training import Training, estimate, made_with, prepare, read_conf
 from handsight.training.run import write_atomically
 
 
-def pretrain(parser: ArgumentParser, arguments: Sequence[str]) -> Runner:
+def pretrain(parser: Parser, arguments: Sequence[str]) -> Runner:
     """Add the methods, each with its own options."""
     return choose(
         parser, "method", {name: _pretrain_one(method) for name, method in METHODS.items()}, arguments
@@ -37,7 +36,7 @@ def pretrain(parser: ArgumentParser, arguments: Sequence[str]) -> Runner:
 
 
 def _pretrain_one(method: type[Method]) -> Any:
-    def build(parser: ArgumentParser) -> Runner:
+    def build(parser: Parser) -> Runner:
         parser.description = (method.__doc__ or "").split("\n\n")[0]
         options = parser.add_argument_group("data and place")
         options.add_argument(
@@ -126,7 +125,7 @@ def _duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def evaluate(parser: ArgumentParser, arguments: Sequence[str]) -> Runner:
+def evaluate(parser: Parser, arguments: Sequence[str]) -> Runner:
     """Add the options of `evaluate`."""
     return from_function(parser, evaluate_run)
 

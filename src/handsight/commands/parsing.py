@@ -2,19 +2,75 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Any, NoReturn, get_args, get_type_hints
 
 from docstring_parser import parse as parse_docstring
-from jsonargparse import ArgumentParser, Namespace
+from jsonargparse import ArgumentParser, DefaultHelpFormatter, Namespace
 
 from handsight.errors import HandsightError
 
 Runner = Callable[[Namespace], None]
 
 
-def from_function(parser: ArgumentParser, function: Callable[..., None]) -> Runner:
+class _Formatter(DefaultHelpFormatter):  # type: ignore[misc]
+    """Writes options with hyphens; both spellings are understood."""
+
+    def _format_action_invocation(self, action: Any) -> str:
+        return _hyphenated(str(super()._format_action_invocation(action)))
+
+    def _format_usage(self, *arguments: Any) -> str:
+        return _hyphenated(str(super()._format_usage(*arguments)))
+
+
+class Parser(ArgumentParser):  # type: ignore[misc]
+    """jsonargparse's parser, whose errors are one line.
+
+    Args:
+        prog: the command, as the user types it.
+        description: what it does.
+    """
+
+    def __init__(self, prog: str = "handsight", description: str | None = None) -> None:
+        super().__init__(prog=prog, description=description, formatter_class=_Formatter)
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        """Refuse what was typed.
+
+        Raises:
+            HandsightError: always.
+        """
+        command = self.prog.replace("[options] ", "")
+        missing = re.search(r"arguments are required: (.+)", message)
+        if missing is not None:
+            # Options of a chosen method are called after it: `simclr.out`.
+            chosen, _, option = missing[1].split(",")[0].strip().rpartition(".")
+            command = f"{command} {chosen}".rstrip()
+            message = f"`{command}` needs --{option}" if chosen else f"`{command}` needs {option}"
+        raise HandsightError(f"{_one_line(message)}. `{command} --help` lists the options") from ex
+
+
+def _one_line(message: str) -> str:
+    """Say in one line what an option got and what it takes."""
+    lines = [line.strip(" -") for line in message.splitlines() if line.strip()]
+    key = re.search(r'Parser key "([^"]+)"', lines[0])
+    if key is None:
+        return _hyphenated(lines[0])
+    given = [line.removeprefix("Given value: ") for line in lines if line.startswith("Given value: ")]
+    noise = ("Given value", "Does not validate", "Subtypes", "Errors")
+    why = [line for line in lines[1:] if not line.startswith(noise)]
+    option = key[1].replace("_", "-")
+    what = given[-1] if given else "something else"
+    return f"--{option} was given {what}: {why[0] if why else 'it cannot be'}"
+
+
+def _hyphenated(text: str) -> str:
+    return re.sub(r"--[a-z_.]+", lambda option: option[0].replace("_", "-"), text)
+
+
+def from_function(parser: Parser, function: Callable[..., None]) -> Runner:
     """Make a function's parameters the parser's options; those without a default are positional."""
     parser.add_argument("--config", action="config", help="YAML file to read options from")
     several = {
@@ -32,7 +88,7 @@ def from_function(parser: ArgumentParser, function: Callable[..., None]) -> Runn
         parser.add_argument(f"--{name}", type=kind, nargs="+", help=described.get(name))
 
     def run(options: Namespace) -> None:
-        values = parser.instantiate_classes(options).as_dict()
+        values = parser.instantiate(options).as_dict()
         values.pop("config", None)
         function(**values)
 
@@ -40,9 +96,9 @@ def from_function(parser: ArgumentParser, function: Callable[..., None]) -> Runn
 
 
 def choose(
-    parser: ArgumentParser,
+    parser: Parser,
     what: str,
-    choices: Mapping[str, Callable[[ArgumentParser], Runner]],
+    choices: Mapping[str, Callable[[Parser], Runner]],
     arguments: Sequence[str],
 ) -> Runner:
     """Let the first argument choose between parsers; only the chosen one is built.
@@ -67,16 +123,14 @@ def choose(
     runners: dict[str, Runner] = {}
     for name, build in choices.items():
         if named in (None, name):
-            one = ArgumentParser(
-                prog=f"{command} {name}", formatter_class=parser.formatter_class, exit_on_error=False
-            )
+            one = Parser(prog=f"{command} {name}")
             one.add_argument("--config", action="config", help="YAML file to read options from")
             runners[name] = build(one)
             commands.add_subcommand(
                 name, one, help=(one.description or "").splitlines()[0] if one.description else None
             )
         else:
-            commands.add_subcommand(name, ArgumentParser())
+            commands.add_subcommand(name, Parser())
 
     def run(options: Namespace) -> None:
         chosen = options[what]
@@ -85,9 +139,9 @@ def choose(
     return run
 
 
-def plain(options: Namespace, parser: ArgumentParser) -> dict[str, Any]:
+def plain(options: Namespace, parser: Parser) -> dict[str, Any]:
     """Return the options as arguments, with classes made."""
-    values: dict[str, Any] = dict(vars(parser.instantiate_classes(options)))
+    values: dict[str, Any] = dict(vars(parser.instantiate(options)))
     values.pop("config", None)
     return values
 
