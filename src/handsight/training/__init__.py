@@ -5,7 +5,6 @@ from handsight.training.estimate import estimate as estimate
 from handsight.training.loop import Monitor as Monitor
 from handsight.training.loop import Progress as Progress
 from handsight.training.loop import Stopped as Stopped
-from handsight.training.pretrain import Training as Training
 from handsight.training.pretrain import prepare as prepare
 from handsight.training.pretrain import pretrain as pretrain
 from handsight.training.pretrain import train as train
@@ -14,3 +13,4 @@ from handsight.training.run import Run as Run
 from handsight.training.run import made_with as made_with
 from handsight.training.run import read_config as read_config
 from handsight.training.run import read_log as read_log
+from handsight.training.settings import Training as Training

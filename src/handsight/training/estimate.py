@@ -14,7 +14,8 @@ from handsight.methods import Method
 from handsight.recordings import FrameCache, Recording
 from handsight.training.batches import Batches
 from handsight.training.optimisation import make_optimiser
-from handsight.training.pretrain import Training, prepare
+from handsight.training.pretrain import prepare
+from handsight.training.settings import Training
 
 
 @dataclass(frozen=True)

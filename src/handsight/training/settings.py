@@ -1,0 +1,112 @@
+"""What can be asked of a training run; what is not said is the method's own."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import Literal, get_args
+
+from handsight.errors import HandsightError
+from handsight.methods import Method, Optimisation
+
+Precision = Literal["32-true", "bf16-mixed"]
+Optimiser = Literal["adamw", "sgd"]
+Schedule = Literal["constant", "cosine"]
+TrainingSplit = Literal["train", "validation", "test", "all"]
+
+CHOICES: dict[str, tuple[str, ...]] = {
+    "precision": get_args(Precision),
+    "optimiser": get_args(Optimiser),
+    "schedule": get_args(Schedule),
+    "split": get_args(TrainingSplit),
+}
+"""Fields of `Training` that are one of a few words: the command line checks them, Python does not."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """How to train; what is None is the method's own, which is its paper's.
+
+    Args:
+        steps: of the optimiser; or say `epochs`.
+        epochs: passes over the training frames.
+        batch_size: samples in a step, over all processes and slices.
+        optimiser: by name.
+        learning_rate: of the optimiser.
+        weight_decay: decoupled, as AdamW's.
+        schedule: of the learning rate.
+        warmup_steps: over which the learning rate grows linearly from zero.
+        accumulate: slices of the batch that are forwarded one after another, to save memory; a contrast sees
+            its own slice only.
+        precision: of the forward pass; weights stay float32.
+        accelerator: as Lightning Fabric names them.
+        devices: processes on this machine; under torchrun, what torchrun says.
+        split: episodes to train on.
+        max_episodes: only so many of each recording's first episodes are trained on; default: all.
+        hold_out: indices of episodes that are never trained on, beside those of the other splits.
+        frame_size: short side in pixels at which frames are cached; default: the encoder's image size.
+        cache_gb: most frames kept decoded per camera in 10⁹ bytes; beyond it they are decoded on demand.
+            Default: all.
+        seed: of everything random.
+        checkpoint_every: steps between checkpoints.
+        log_every: steps between lines of the log.
+        monitor_every: steps between looks of the monitors; 0 for none.
+    """
+
+    steps: int | None = None
+    epochs: int | None = None
+    batch_size: int | None = None
+    optimiser: Optimiser | None = None
+    learning_rate: float | None = None
+    weight_decay: float | None = None
+    schedule: Schedule | None = None
+    warmup_steps: int | None = None
+    accumulate: int = 1
+    precision: Precision = "32-true"
+    accelerator: str = "auto"
+    devices: int = 1
+    split: TrainingSplit = "train"
+    max_episodes: int | None = None
+    hold_out: tuple[int, ...] = ()
+    frame_size: int | None = None
+    cache_gb: float | None = None
+    seed: int = 0
+    checkpoint_every: int = 500
+    log_every: int = 10
+    monitor_every: int = 0
+
+    def __post_init__(self) -> None:
+        if self.steps is not None and self.epochs is not None:
+            raise HandsightError(
+                f"both steps = {self.steps} and epochs = {self.epochs} were given; give one of them"
+            )
+        for name in (
+            "steps",
+            "epochs",
+            "batch_size",
+            "accumulate",
+            "devices",
+            "max_episodes",
+            "checkpoint_every",
+            "log_every",
+            "frame_size",
+        ):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise HandsightError(f"{name} is {value}; it must be at least 1")
+        for name in ("weight_decay", "warmup_steps", "cache_gb", "seed", "monitor_every"):
+            value = getattr(self, name)
+            if value is not None and not value >= 0:
+                raise HandsightError(f"{name} is {value}; it must be at least 0")
+        for name, allowed in CHOICES.items():
+            value = getattr(self, name)
+            if value is not None and value not in allowed:
+                raise HandsightError(f"{name} is {value!r}; it can be one of {', '.join(allowed)}")
+        if self.learning_rate is not None and not self.learning_rate > 0:
+            raise HandsightError(f"learning_rate is {self.learning_rate}; it must be above 0")
+
+    def settings(self, method: Method) -> Optimisation:
+        """Return the method's settings with what was said here instead."""
+        said = {
+            name: value for name in asdict(method.optimisation) if (value := getattr(self, name)) is not None
+        }
+        return replace(method.optimisation, **said)
