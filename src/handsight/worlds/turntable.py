@@ -28,6 +28,7 @@ from handsight.worlds.world import Episode, FactType, generator
 CLIP = 7
 """What the numbers drawn from a recording's seed are for; see `world.generator`."""
 
+Turns = Literal["even", "uneven"]
 Changes = Literal["clip", "frame"]
 
 LIMITS = {
@@ -60,7 +61,9 @@ class Turntable:
 
     Args:
         image_size: width and height of the frames, pixels.
-        views: frames of a clip, evenly spaced over 360°.
+        views: frames of a clip, over 360°.
+        turns: whether they are spaced evenly or at random. Even steps give few different actions: pairs
+            of a batch share theirs, and a contrast between actions then pushes apart what is alike.
         categories: names of the object factory's categories to show; all by default.
         objects_dir: folder of your own meshes (OBJ, STL, MJCF) to show in place of the factory's objects:
             each file or sub-folder is a category, each mesh or MJCF in it an object. Sizes are brought to
@@ -85,6 +88,7 @@ class Turntable:
 
     image_size: int = 64
     views: int = 12
+    turns: Turns = "even"
     categories: tuple[str, ...] | None = None
     objects_dir: Path | None = None
     objects_up: Literal["y", "z"] = "z"
@@ -118,6 +122,8 @@ class Turntable:
         for option in ("tilt_changes", "background_changes"):
             if getattr(self, option) not in get_args(Changes):
                 raise HandsightError(f"turntable: {option} is {getattr(self, option)!r}; it is clip or frame")
+        if self.turns not in get_args(Turns):
+            raise HandsightError(f"turntable: turns is {self.turns!r}; it is even or uneven")
         if self.objects_up not in ("y", "z"):
             raise HandsightError(f"turntable: objects_up is {self.objects_up!r}; it is y or z")
         if self.objects_dir is None:
@@ -218,6 +224,8 @@ class Turntable:
         start, axis, phase = rng.uniform(0, 2 * np.pi, 3)
         tilt = rng.uniform(0, self.tilt_rad)
         steps = np.arange(self.views) * 2 * np.pi / self.views
+        if self.turns == "uneven":
+            steps = np.sort(rng.uniform(0, 2 * np.pi, self.views))
         tilts = tilt * np.cos(phase + steps) if self.tilt_changes == "frame" else np.full(self.views, tilt)
         angles = (start + steps) % (2 * np.pi)
         tilted = Rotation.from_rotvec(tilts[:, None] * [np.cos(axis), np.sin(axis), 0])
