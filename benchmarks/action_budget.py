@@ -1,7 +1,7 @@
-"""In which world, at what size of picture, variety of objects and number of steps does the action signal show?
+"""In which world, at what picture size, object variety and number of steps does the action signal show?
 
-Plans, decision rules and results stand in docs/results/action-budget.md. What was stopped goes on; several processes share
-the runs between them.
+Plans, decision rules and results stand in docs/results/action-budget.md. What was stopped goes on; several
+processes share the runs between them.
 
     python benchmarks/action_budget.py FOLDER CELL            # train, and measure on validation objects
     python benchmarks/action_budget.py FOLDER CELL confirm    # once: a fresh seed, test objects

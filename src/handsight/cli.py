@@ -18,8 +18,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "ingest": ("handsight.commands.data:ingest", "make a recording from other people's data"),
     "info": ("handsight.commands.data:info", "say what a recording holds and which methods it can train"),
     "check": ("handsight.commands.data:check", "say whether a recording is whole"),
-    "pretrain": ("handsight.commands.learning:pretrain", "train an encoder on recordings"),
-    "evaluate": ("handsight.commands.learning:evaluate", "measure an encoder beside its controls"),
+    "pretrain": ("handsight.commands.pretraining:pretrain", "train an encoder on recordings"),
+    "evaluate": ("handsight.commands.measuring:evaluate", "measure an encoder beside its controls"),
     "export": ("handsight.commands.handing:export", "hand an encoder over"),
     "report": ("handsight.commands.handing:report", "write one HTML page of a run"),
     "demo": (

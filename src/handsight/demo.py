@@ -150,7 +150,7 @@ def _report(
     return Report(
         title="Handsight: what turning objects teaches an encoder",
         lead=[
-            f"{recording.num_episodes} simulated objects of {len(names)} categories were turned before a camera."
+            f"{recording.num_episodes} simulated objects of {len(names)} categories were turned."
             " Four encoders of equal budget"
             f" ({settings.steps} steps of {settings.batch_size}, {settings.image_size} px)"
             f" learned from {counts['train']} of them;"

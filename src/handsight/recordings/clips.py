@@ -72,9 +72,7 @@ class Clips:
         for recording in self.recordings:
             if not recording.cameras:
                 raise HandsightError(f"{recording.root} has no camera; every method needs pictures")
-            numbers = np.arange(recording.num_episodes)[:max_episodes]
-            wanted = ~np.isin(numbers, np.asarray(hold_out, dtype=np.int64))
-            chosen = numbers[wanted & (recording.splits()[numbers] == split)] if split else numbers[wanted]
+            chosen = choose_episodes(recording, split, max_episodes, hold_out)
             starts, lengths = recording.episode_starts[:-1][chosen], np.diff(recording.episode_starts)[chosen]
             for name in recording.cameras:
                 frames = FrameCache(recording, name, size, max_bytes=max_cache_bytes)
@@ -209,3 +207,14 @@ class Clips:
             for index, track in enumerate(self.tracks)
             if len(rows := np.flatnonzero(which == index))
         ]
+
+
+def choose_episodes(
+    recording: Recording, split: str | None, max_episodes: int | None = None, hold_out: Sequence[int] = ()
+) -> NDArray[np.int64]:
+    """Return the indices of a recording's episodes that belong to a split; arguments as `Clips`'."""
+    numbers = np.arange(recording.num_episodes, dtype=np.int64)[:max_episodes]
+    wanted = ~np.isin(numbers, np.asarray(hold_out, dtype=np.int64))
+    if split is not None:
+        wanted &= recording.splits()[numbers] == split
+    return numbers[wanted]

@@ -12,8 +12,9 @@ from handsight.errors import HandsightError
 Moves = Literal["nothing", "point", "angle", "rotation", "sides"]
 """What mirroring or cropping the picture does to a stream.
 
-`nothing`: untouched (a mass, a joint angle). `point`: image coordinates, x and y in [0, 1] from the top left. `angle`: an angle in rad that
-changes sign under mirroring. `rotation`: a quaternion wxyz in the camera's frame (x to the right). `sides`: left and right entries swap.
+`nothing`: untouched (a mass, a joint angle). `point`: image coordinates, x and y in [0, 1] from the top left.
+`angle`: an angle in rad that changes sign under mirroring. `rotation`: a quaternion wxyz in the camera's frame (x to the right). `sides`:
+left and right entries swap.
 """
 
 Between = Literal["difference", "angle", "relative_rotation", "sum", "stack"]
@@ -44,9 +45,14 @@ class Feature:
     unit: str | None = None
 
     def __post_init__(self) -> None:
-        for field, value, allowed in (("moves", self.moves, get_args(Moves)), ("between", self.between, get_args(Between))):
+        for field, value, allowed in (
+            ("moves", self.moves, get_args(Moves)),
+            ("between", self.between, get_args(Between)),
+        ):
             if value is not None and value not in allowed:
-                raise HandsightError(f"a stream's {field} is {value!r}; it can be one of {', '.join(allowed)}")
+                raise HandsightError(
+                    f"a stream's {field} is {value!r}; it can be one of {', '.join(allowed)}"
+                )
         if self.is_camera and (len(self.shape) != 3 or self.shape[2] != 3):
             raise HandsightError(f"a camera has shape {self.shape}; it must be (height, width, 3)")
 

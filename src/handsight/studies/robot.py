@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from handsight.evaluation import (
     embed_frames,
     inverse_dynamics,
 )
-from handsight.recordings import Clips, Recording, resolve_between
+from handsight.recordings import Between, Clips, Recording, resolve_between
 from handsight.studies.benchmark import with_random
 
 PROPRIOCEPTION = ("observation.state", "state")
@@ -29,7 +30,9 @@ def measure_robot(
     recording: Recording,
     *,
     stream: str = "action",
+    between: Between | None = None,
     compare: Sequence[tuple[str, str]] = (),
+    seen: Sequence[int] = (),
     seed: int = 0,
     say: Callable[[str], None] = lambda line: None,
 ) -> dict[str, RobotProbe]:
@@ -40,7 +43,11 @@ def measure_robot(
         recording: with a float stream of actions; every camera in use is embedded, and the embeddings stand
             side by side.
         stream: the actions.
+        between: `difference` for positions, `sum` for steps; default: as the stream declares, else
+            `difference`.
         compare: pairs of rows whose difference is wanted.
+        seen: episodes that the encoders were pretrained on, to be said under the tables: a probe leaves an
+            episode out, its encoder may have seen it.
         seed: of the random encoder and of the bootstrap.
         say: told what is being done.
 
@@ -56,7 +63,7 @@ def measure_robot(
             f"{recording.root} has no stream '{stream}' (it has: {streams}). Say which to use: --action NAME"
         )
     feature = recording.features[stream]
-    kind = resolve_between(stream, feature, None)
+    kind = resolve_between(stream, feature, between)
     if kind not in ("difference", "sum"):
         raise HandsightError(
             f"stream '{stream}' is a {kind}; the robot probes take positions (difference) or steps (sum)"
@@ -77,11 +84,22 @@ def measure_robot(
         features[name] = _embed(encoder, recording, rows)
     say("probing")
     generator = np.random.default_rng(seed)
-    return {
+    found = {
         "inverse dynamics": inverse_dynamics(
             features, trajectories, generator, between=kind, compare=compare
         ),
         "behaviour cloning": behaviour_cloning(features, trajectories, generator, compare=compare),
+    }
+    if not seen:
+        return found
+    listed = ", ".join(map(str, seen))
+    note = (
+        f"The probes leave whole episodes out; pretraining did not: it saw episodes {listed}"
+        " (their pictures, and where a method uses them their actions)."
+    )
+    return {
+        name: replace(probe, table=replace(probe.table, notes=(*probe.table.notes, note)))
+        for name, probe in found.items()
     }
 
 
