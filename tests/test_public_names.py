@@ -1,0 +1,36 @@
+"""The public surface: what `import handsight` promises."""
+
+import subprocess
+import sys
+
+import pytest
+
+import handsight
+
+
+def test_public_names_are_these_and_each_is_there():
+    assert sorted(handsight.__all__) == [
+        *("Augmentation", "Encoder", "Feature", "HandsightError", "Needs", "Recording", "Writer", "check"),
+        *("collect", "export", "load_encoder", "methods", "pretrain", "worlds"),
+    ]
+    for name in handsight.__all__:
+        assert getattr(handsight, name).__doc__, name
+    assert handsight.methods.ActionAware.name == "action-aware"
+    assert callable(handsight.export)
+
+
+def test_an_unknown_name_says_what_there_is():
+    with pytest.raises(AttributeError, match=r"handsight has no 'train'; it has Augmentation, "):
+        _ = handsight.train
+
+
+def test_importing_does_nothing():
+    code = "import sys, handsight; print([m for m in ('torch', 'mujoco', 'timm', 'lightning') if m in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environment,
+    )
+    assert done.stdout.strip() == "[]"
