@@ -6,6 +6,8 @@ CACHE ?= $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/handsight
 KEY := $(shell cat pyproject.toml constraints.txt | sha256sum | cut -c1-12)
 VENV ?= $(CACHE)/venv-$(KEY)
 READY := $(VENV)/ready
+# Two clones that begin at once: one sets up, the other waits.
+LOCK := $(shell command -v flock >/dev/null 2>&1 && echo flock $(CACHE)/setup.lock)
 RUN := PYTHONPATH=$(CURDIR)/src $(VENV)/bin/python
 JOBS ?= 2
 
@@ -16,13 +18,11 @@ setup: $(READY)
 
 $(READY):
 	@test -n "$(PYTHON)" || { echo "handsight needs Python 3.11 or newer; none was found. Install one, or say PYTHON=/path/to/python"; exit 2; }
-	@echo "setting up $(VENV) (about 6 GB, three minutes; once)"
 	@mkdir -p $(CACHE)
-	@rm -rf $(VENV) && $(PYTHON) -m venv $(VENV)
-	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
-	  $$($(VENV)/bin/python -c 'import tomllib; p = tomllib.load(open("pyproject.toml", "rb")); \
-	  print(*[repr(r) for r in p["project"]["dependencies"] + p["dependency-groups"]["dev"]])' | tr -d "'")
-	@touch $(READY)
+	@$(LOCK) sh -c 'test -f $(READY) || { echo "setting up $(VENV) (about 6 GB, three minutes; once)"; \
+	  rm -rf $(VENV) && $(PYTHON) -m venv $(VENV) && $(VENV)/bin/python scripts/requirements.py > $(VENV)/requirements.txt && \
+	  $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+	    --requirement $(VENV)/requirements.txt && touch $(READY); }'
 
 demo: setup
 	@$(RUN) -m handsight demo --out demo

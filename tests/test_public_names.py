@@ -25,12 +25,10 @@ def test_an_unknown_name_says_what_there_is():
 
 
 def test_importing_does_nothing():
-    code = "import sys, handsight; print([m for m in ('torch', 'mujoco', 'timm', 'lightning') if m in sys.modules])"
+    heavy = ("torch", "mujoco", "timm", "lightning")
+    code = f"import sys, handsight; print([m for m in {heavy} if m in sys.modules])"
+    environment = {"PYTHONPATH": ":".join(sys.path)}
     done = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        check=True,
-        env=environment,
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment
     )
     assert done.stdout.strip() == "[]"
