@@ -120,11 +120,13 @@ def test_from_a_world_to_an_exported_encoder(handsight, tmp_path):
 def test_demo_at_its_smallest_draws_every_section(handsight, tmp_path):
     small = [
         "--objects",
-        "480",
+        "160",
         "--views",
         "2",
         "--image-size",
         "16",
+        "--frame-size",
+        "24",
         "--steps",
         "2",
         "--batch-size",
