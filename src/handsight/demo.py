@@ -82,7 +82,7 @@ class DemoSettings:
     views: int = 24
     frame_size: int = 64
     image_size: int = 40
-    steps: int = 450
+    steps: int = 350
     batch_size: int = 128
     channels: tuple[int, int, int, int] = (32, 64, 128, 256)
     learning_rate: float = 1e-3
@@ -117,7 +117,9 @@ def demonstrate(out: Path, settings: DemoSettings, counting: Counting, say: Call
     recording = Recording(data)
     runs = {row: _train(row, recording, out, settings, counting) for row in ROWS}
     encoders = {row: load_encoder(folder) for row, folder in runs.items()}
-    found = measure_objects(encoders, [recording], compare=COMPARISONS, seed=settings.seed, say=say)
+    found = measure_objects(
+        encoders, [recording], compare=COMPARISONS, seed=settings.seed, most=8_000, say=say
+    )
     table = found.benchmark.table
     write_atomically(out / "table.json", table.to_json())
     in_short = "\n".join(in_words(_headline(table)))
@@ -149,7 +151,7 @@ def _train(row: str, recording: Recording, out: Path, settings: DemoSettings, co
             checkpoint_every=100,
             log_every=10,
             monitor_every=max(1, settings.steps // 5),
-            monitors=monitors([recording], settings.image_size, most=1_500),
+            monitors=monitors([recording], settings.image_size, most=1_000),
             progress=progress,
         )
 
