@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
 from handsight.augmentation import Augmentation
 from handsight.encoders import load_encoder
+from handsight.errors import Interrupted
 from handsight.evaluation import Table, in_words
 from handsight.methods import METHODS
-from handsight.recordings import Recording
+from handsight.recordings import FrameCache, Recording
 from handsight.report import (
     EmbeddingMap,
     Report,
@@ -75,14 +79,14 @@ class DemoSettings:
         channels: of the encoder's four stages: a ResNet-18 of another width.
         learning_rate: of AdamW.
         seed: of everything random.
-        workers: processes that render.
+        workers: processes that render, and that train.
     """
 
     objects: int = 960
     views: int = 24
     frame_size: int = 64
     image_size: int = 40
-    steps: int = 350
+    steps: int = 1000
     batch_size: int = 128
     channels: tuple[int, int, int, int] = (32, 64, 128, 256)
     learning_rate: float = 1e-3
@@ -115,7 +119,10 @@ def demonstrate(out: Path, settings: DemoSettings, counting: Counting, say: Call
     with counting("turning objects") as progress:
         collect(world, data, settings.objects, settings.seed, workers=settings.workers, progress=progress)
     recording = Recording(data)
-    runs = {row: _train(row, recording, out, settings, counting) for row in ROWS}
+    with counting("decoding frames") as progress:
+        FrameCache(recording, recording.cameras[0], settings.image_size).build(progress)
+    with counting("pretraining") as progress:
+        runs = _train_side_by_side(data, out, settings, progress)
     encoders = {row: load_encoder(folder) for row, folder in runs.items()}
     found = measure_objects(
         encoders, [recording], compare=COMPARISONS, seed=settings.seed, most=8_000, say=say
@@ -130,15 +137,57 @@ def demonstrate(out: Path, settings: DemoSettings, counting: Counting, say: Call
     )
 
 
-def _train(row: str, recording: Recording, out: Path, settings: DemoSettings, counting: Counting) -> Path:
+def _train_side_by_side(
+    data: Path, out: Path, settings: DemoSettings, progress: Callable[..., None]
+) -> dict[str, Path]:
+    """Train every row, as many at once as there are workers.
+
+    A network this small gains nothing from a second thread, and two at once gain everything.
+    """
+    context = multiprocessing.get_context("spawn")
+    done = context.Array("l", len(ROWS))
+    with ProcessPoolExecutor(
+        settings.workers, mp_context=context, initializer=_share, initargs=(done,)
+    ) as pool:
+        futures = {row: pool.submit(_train, row, data, out, settings) for row in ROWS}
+        waiting = set(futures.values())
+        while waiting:
+            finished, waiting = wait(waiting, timeout=1.0, return_when=FIRST_EXCEPTION)
+            for future in finished:
+                future.result()  # raises what went wrong there
+            progress(sum(done[:]), len(ROWS) * settings.steps)
+        trained = {row: future.result() for row, future in futures.items()}
+    if None in trained.values():
+        raise Interrupted(f"stopped; give the same command again to go on ({out})")
+    return {row: folder for row, folder in trained.items() if folder is not None}
+
+
+_done: Any = None
+"""Steps done by each row; shared with the process that shows them."""
+
+
+def _share(done: Any) -> None:
+    global _done
+    _done = done
+
+
+def _train(row: str, data: Path, out: Path, settings: DemoSettings) -> Path | None:
+    """Train one row in a process of its own; None where it was stopped, with a checkpoint written."""
+    torch.set_num_threads(1)
     torch.manual_seed(settings.seed)
+    recording = Recording(data)
+    place = list(ROWS).index(row)
+
+    def progress(steps_done: int, steps: int, figures: Mapping[str, float]) -> None:
+        _done[place] = steps_done
+
     method = METHODS[ROWS[row]](
         encoder="resnet18",
         image_size=settings.image_size,
         encoder_options={"channels": list(settings.channels), "stem_width": settings.channels[0]},
         augmentation=Augmentation(size=settings.image_size),
     )
-    with counting(row) as progress:
+    try:
         return pretrain(
             method,
             recording,
@@ -154,6 +203,8 @@ def _train(row: str, recording: Recording, out: Path, settings: DemoSettings, co
             monitors=monitors([recording], settings.image_size, most=1_000),
             progress=progress,
         )
+    except Interrupted:
+        return None
 
 
 def _report(
