@@ -85,7 +85,7 @@ class DemoSettings:
     objects: int = 960
     views: int = 24
     frame_size: int = 64
-    image_size: int = 40
+    image_size: int = 32
     steps: int = 1000
     batch_size: int = 128
     channels: tuple[int, int, int, int] = (32, 64, 128, 256)
