@@ -74,6 +74,12 @@ def write_shapes(
 
 
 @pytest.fixture(scope="session")
+def make_shapes():
+    """The function that writes a recording of turning shapes."""
+    return write_shapes
+
+
+@pytest.fixture(scope="session")
 def shapes_folder(tmp_path_factory) -> Path:
     """Folder of a recording of 24 clips of turning shapes; not to be changed."""
     return write_shapes(tmp_path_factory.mktemp("recordings") / "shapes", episodes=24)

@@ -15,7 +15,6 @@ import timm
 import torch
 import yaml
 
-from conftest import write_shapes
 from handsight import cli
 from handsight.encoders import load_encoder
 from handsight.recordings import Recording
@@ -298,8 +297,8 @@ def test_a_stream_that_the_method_needs_and_the_recording_lacks(handsight, shape
     )
 
 
-def test_an_empty_recording(handsight, tmp_path):
-    write_shapes(tmp_path / "empty", episodes=0)
+def test_an_empty_recording(handsight, make_shapes, tmp_path):
+    make_shapes(tmp_path / "empty", episodes=0)
     refused(handsight("info", tmp_path / "empty"), "no episodes")
     refused(
         handsight("pretrain", "simclr", "--data", tmp_path / "empty", "--out", tmp_path / "run", *TINY),

@@ -11,12 +11,12 @@ import handsight
 def test_public_names_are_these_and_each_is_there():
     assert sorted(handsight.__all__) == [
         *("Augmentation", "Encoder", "Feature", "HandsightError", "Needs", "Recording", "Writer", "check"),
-        *("collect", "export", "load_encoder", "methods", "pretrain", "worlds"),
+        *("collect", "export_encoder", "load_encoder", "methods", "pretrain", "worlds"),
     ]
     for name in handsight.__all__:
         assert getattr(handsight, name).__doc__, name
     assert handsight.methods.ActionAware.name == "action-aware"
-    assert callable(handsight.export)
+    assert callable(handsight.export_encoder)
 
 
 def test_an_unknown_name_says_what_there_is():

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from handsight.encoders import Encoder as Encoder
     from handsight.encoders import load_encoder as load_encoder
     from handsight.errors import HandsightError as HandsightError
-    from handsight.export import export as export
+    from handsight.export import export as export_encoder
     from handsight.recordings import Feature as Feature
     from handsight.recordings import Needs as Needs
     from handsight.recordings import Recording as Recording
@@ -24,22 +24,24 @@ if TYPE_CHECKING:
     from handsight.training import pretrain as pretrain
     from handsight.worlds import collect as collect
 
-_PLACES = {
-    "Augmentation": "handsight.augmentation",
-    "Encoder": "handsight.encoders",
-    "Feature": "handsight.recordings",
-    "HandsightError": "handsight.errors",
-    "Needs": "handsight.recordings",
-    "Recording": "handsight.recordings",
-    "Writer": "handsight.recordings",
-    "check": "handsight.recordings",
-    "collect": "handsight.worlds",
-    "export": "handsight.export",
-    "load_encoder": "handsight.encoders",
-    "methods": "handsight.methods",
-    "pretrain": "handsight.training",
-    "worlds": "handsight.worlds",
+_PLACES: dict[str, tuple[str, str | None]] = {
+    "Augmentation": ("handsight.augmentation", "Augmentation"),
+    "Encoder": ("handsight.encoders", "Encoder"),
+    "Feature": ("handsight.recordings", "Feature"),
+    "HandsightError": ("handsight.errors", "HandsightError"),
+    "Needs": ("handsight.recordings", "Needs"),
+    "Recording": ("handsight.recordings", "Recording"),
+    "Writer": ("handsight.recordings", "Writer"),
+    "check": ("handsight.recordings", "check"),
+    "collect": ("handsight.worlds", "collect"),
+    # Not `export`: the module of that name would take its place once it is imported.
+    "export_encoder": ("handsight.export", "export"),
+    "load_encoder": ("handsight.encoders", "load_encoder"),
+    "methods": ("handsight.methods", None),
+    "pretrain": ("handsight.training", "pretrain"),
+    "worlds": ("handsight.worlds", None),
 }
+"""Public name → the module that it stands in and its name there; None is the module itself."""
 
 __all__ = sorted(_PLACES)
 
@@ -48,8 +50,9 @@ def __getattr__(name: str) -> Any:
     """Import a public name when it is first used."""
     if name not in _PLACES:
         raise AttributeError(f"handsight has no {name!r}; it has {', '.join(_PLACES)}")
-    module = import_module(_PLACES[name])
-    found = module if _PLACES[name] == f"handsight.{name}" and name != "export" else getattr(module, name)
+    place, attribute = _PLACES[name]
+    module = import_module(place)
+    found = module if attribute is None else getattr(module, attribute)
     globals()[name] = found
     return found
 

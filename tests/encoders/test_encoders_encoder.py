@@ -84,7 +84,13 @@ def test_the_trunk_is_timms_network_on_normalised_images(encoder, frames):
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.integers(1, 70), st.integers(4, 70), st.sampled_from(["stretch", "crop"]), st.integers(0, 9))
+@given(
+    # An image three pixels high could be either layout; it is taken as channels first.
+    st.integers(1, 70).filter(lambda height: height != 3),
+    st.integers(4, 70),
+    st.sampled_from(["stretch", "crop"]),
+    st.integers(0, 9),
+)
 def test_dtype_layout_and_container_make_no_difference(height, width, fit, seed):
     torch.manual_seed(0)
     encoder = thin(fit=fit)

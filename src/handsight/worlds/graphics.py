@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
+from importlib import import_module
 from typing import Any
 
 from handsight.errors import HandsightError
@@ -24,6 +26,15 @@ def load_mujoco() -> Any:
     return mujoco
 
 
+def _load_compiler_first() -> None:
+    """Load Triton, which PyTorch's optimisers load sooner or later, before OpenGL's software renderer.
+
+    Both bring an LLVM of their own: Triton's, loaded after Mesa's, ends the process without a word.
+    """
+    with suppress(ImportError):
+        import_module("triton")
+
+
 def open_context(width: int, height: int) -> tuple[Any, str]:
     """Open an OpenGL context and make it current; return it and the name of the device that draws.
 
@@ -34,6 +45,7 @@ def open_context(width: int, height: int) -> tuple[Any, str]:
     Raises:
         HandsightError: there is no OpenGL; says what to install.
     """
+    _load_compiler_first()
     mujoco = load_mujoco()
     try:
         context = mujoco.GLContext(width, height)
