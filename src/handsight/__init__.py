@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from handsight.encoders import Encoder as Encoder
     from handsight.encoders import load_encoder as load_encoder
     from handsight.errors import HandsightError as HandsightError
-    from handsight.export import export as export_encoder
+    from handsight.export import export as export_encoder  # noqa: F401 - public under this name
     from handsight.recordings import Feature as Feature
     from handsight.recordings import Needs as Needs
     from handsight.recordings import Recording as Recording
