@@ -120,10 +120,13 @@ ABSENT = [
         lambda r: Recording(r, images="head"),
         rf"no camera 'head' {CAMERAS}. Say which to use: --images observation.images.h",
     ),
-    (lambda r: Recording(r, streams={"gaze": "xy"}), r"no stream 'xy' .*Say which to use: --streams gaze="),
+    (
+        lambda r: Recording(r, streams={"gaze": "xy"}),
+        r"no stream 'xy' .*Say which to use: Recording\(…, streams=.'gaze'",
+    ),
     (
         lambda r: Recording(r).stream("gaze"),
-        rf"no stream 'gaze' {STREAMS}. Say which to use: --streams gaze=",
+        rf"no stream 'gaze' {STREAMS}. Say which to use: Recording\(…, streams=.'gaze'",
     ),
     (lambda r: Recording(r).stream("observation.images.hand"), "is a camera; its pictures come from frames"),
     (

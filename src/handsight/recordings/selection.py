@@ -67,8 +67,11 @@ class Selection:
         message = f"{shown(self.root)} has no {kind} {name!r} ({has})"
         if available:
             closest = (difflib.get_close_matches(name, available, 1, 0) or available)[0]
-            option = f"--{wanted} " if wanted in ("action", "images") else f"--streams {wanted}="
-            message += f". Say which to use: {option}{closest}"
+            named = wanted in ("action", "images")
+            option = (
+                f"--{wanted} {closest}" if named else f"Recording(…, streams={{'{wanted}': '{closest}'}})"
+            )
+            message += f". Say which to use: {option}"
         return HandsightError(message)
 
 
