@@ -1,5 +1,6 @@
 """Small recordings that tests share."""
 
+import logging
 import os
 from pathlib import Path
 
@@ -18,6 +19,13 @@ CATEGORIES = ("bar", "cross", "ring")
 def _own_cache(tmp_path_factory, monkeypatch):
     """Keep decoded frames of tests out of the user's cache."""
     monkeypatch.setenv("HANDSIGHT_CACHE", str(tmp_path_factory.mktemp("cache")))
+
+
+@pytest.fixture(autouse=True)
+def _log_as_imported():
+    """Undo what the command line did to the log when an earlier test of this process called it."""
+    log = logging.getLogger("handsight")
+    log.handlers, log.propagate = [], True
 
 
 @pytest.fixture(scope="session")

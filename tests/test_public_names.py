@@ -32,3 +32,12 @@ def test_importing_does_nothing():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_recordings_are_read_written_and_checked_without_pytorch():
+    code = "import sys, handsight as hs; hs.Recording, hs.Writer, hs.check; print('torch' in sys.modules)"
+    environment = {"PYTHONPATH": ":".join(sys.path)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment
+    )
+    assert done.stdout.strip() == "False"

@@ -14,3 +14,9 @@ class Interrupted(Exception):
 
     The message says where it stands and that the same command goes on; the command line exits with 130.
     """
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of what an error says, or its kind where it says nothing."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

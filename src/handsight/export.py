@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -74,7 +75,8 @@ def export(source: str | Path | Encoder, to: Format, out: str | Path) -> Path:
     if there:
         raise HandsightError(f"{folder} has {', '.join(there)} already; give another folder, or remove them")
     if to == "safetensors":
-        encoder.save(folder)
+        with _whole_or_nothing(folder, names):
+            encoder.save(folder)
         return folder
     architecture, model_args = _in_timm(encoder)
     _check_same(encoder, architecture, model_args)
@@ -83,15 +85,27 @@ def export(source: str | Path | Encoder, to: Format, out: str | Path) -> Path:
         (json.dumps(_timm_config(encoder, architecture, model_args), indent=2) + "\n").encode(),
         _readme(encoder, architecture, model_args, folder).encode(),
     )
-    try:
+    with _whole_or_nothing(folder, names):
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in zip(names, contents, strict=True):
             replace_file(folder / name, content)
-    except OSError as error:
-        raise HandsightError(
-            f"{folder} cannot be written: {error.strerror}; choose another folder"
-        ) from error
     return folder
+
+
+@contextmanager
+def _whole_or_nothing(folder: Path, names: tuple[str, ...]) -> Iterator[None]:
+    """Remove what was written of files that are not all written, so that the same call can be made again."""
+    try:
+        yield
+    except BaseException as error:
+        with suppress(OSError):
+            for name in names:
+                (folder / name).unlink(missing_ok=True)
+        if not isinstance(error, OSError):
+            raise
+        raise HandsightError(
+            f"{folder} cannot be written: {error.strerror}; make room there, or choose another folder"
+        ) from error
 
 
 def _in_timm(encoder: Encoder) -> tuple[str, dict[str, Any]]:

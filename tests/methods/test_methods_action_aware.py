@@ -45,7 +45,7 @@ def test_losses_are_nt_xent_of_their_parts(tiny_network, shapes):
     batch = drawn["pair"]
     found = losses(method, drawn)
     first, second = (method.encoder(batch["views"][:, frame]) for frame in (0, 1))
-    visual = nt_xent(method.projector(first), method.projector(second), 0.2)
+    visual = nt_xent(method.visual.projector(first), method.visual.projector(second), 0.2)
     pair = method.pair_head.projector(torch.cat([first, second], dim=1))
     # Sines and cosines are used as they are.
     action = nt_xent(method.action_head(batch["action"]), pair, 0.2)
@@ -93,11 +93,38 @@ def test_actions_are_scaled_by_training_pairs_and_constant_ones_dropped_aloud(ti
     with pytest.warns(UserWarning, match=r"action number 2 \('still'\) never changes in the training set"):
         sampler = prepared(method, [shapes])
     samples = sampler.between_samples("pair", "observation.state")
-    normalised = method.action_normalisation(samples)
+    normalised = method.actions({"observation.state": samples})
     assert normalised.shape[1] == method.action_head[0].in_features == 2
     np.testing.assert_allclose(normalised.mean(0), 0, atol=1e-4)
     np.testing.assert_allclose(normalised.std(0, correction=0), 1, atol=1e-4)
     assert np.isfinite(losses(method, draw(method, sampler))["action"])
+
+
+def test_several_streams_are_one_action_each_with_its_own_kind(tiny_network, shapes):
+    streams = ("observation.state", "action")
+    method = make(tiny_network, stream=streams, action_limit=0.5)
+    with pytest.warns(UserWarning, match=r"action number 2 \('observation.state still'\) never changes"):
+        sampler = prepared(method, [shapes])
+    batch = sampler.batch("pair", 0)
+    samples = sampler.between_samples("pair", "observation.state")[:, :2].clamp(-0.5, 0.5)
+    clipped = batch["observation.state"][:, :2].clamp(-0.5, 0.5)
+    expected = [(clipped - samples.mean(0)) / samples.std(0, correction=0), batch["action"]]
+    torch.testing.assert_close(method.actions(batch), torch.cat(expected, dim=1), atol=1e-4, rtol=1e-4)
+    assert method.action_head[0].in_features == method.actions.size == 4
+    assert np.isfinite(losses(method, draw(method, sampler))["action"])
+    with pytest.raises(HandsightError, match="the action's streams are action, action; name at least one"):
+        make(tiny_network, stream=("action", "action"))
+    with pytest.raises(HandsightError, match="the action's limit is 0; it must be above zero"):
+        make(tiny_network, action_limit=0)
+
+
+def test_the_first_frames_own_value_can_be_part_of_the_action(tiny_network, shapes):
+    method = make(tiny_network, stream="observation.state", between="first")
+    with pytest.warns(UserWarning, match="never changes"):
+        sampler = prepared(method, [shapes])
+    batch = sampler.batch("pair", 0)
+    values = shapes.stream("observation.state")[batch["frame_index"][:, 0].numpy()]
+    np.testing.assert_array_equal(batch["observation.state"], values)
 
 
 def test_between_can_be_said(tiny_network, shapes):

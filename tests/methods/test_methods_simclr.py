@@ -46,7 +46,7 @@ def test_contrasts_are_nt_xent_of_the_two_views(tiny_network, shapes):
         assert views.min() >= 0
         assert views.max() <= 1
         (group,) = method.losses(drawn)
-        embedded = [method.projector(method.encoder(views[:, view])).detach() for view in (0, 1)]
+        embedded = [method.visual.projector(method.encoder(views[:, view])).detach() for view in (0, 1)]
         torch.testing.assert_close(group["contrast"].item(), contrast(*embedded, 0.3), atol=1e-4, rtol=1e-4)
 
 

@@ -110,3 +110,11 @@ def test_normalisation_refuses(actions, message):
 def test_normalisation_refuses_actions_of_another_length():
     with pytest.raises(HandsightError, match="an action has 4 numbers; the normalisation was measured on 3"):
         ActionNormalisation.identity(3)(torch.ones(2, 4))
+
+
+def test_numbers_on_one_scale_are_left_as_they_are():
+    actions = torch.stack([3 * normal(50) + 1, torch.full((50,), 0.2)], dim=1)
+    normalisation = ActionNormalisation.of(actions, as_is=torch.tensor([False, True]))
+    found = normalisation(actions)
+    assert found[:, 1].equal(actions[:, 1])
+    torch.testing.assert_close(found[:, 0], ActionNormalisation.of(actions[:, :1])(actions[:, :1])[:, 0])

@@ -183,3 +183,52 @@ def test_wrong_use_is_said(recording):
         FrameCache(recording, "image", 0)
     with pytest.raises(HandsightError, match="frames 0 to 101 were asked for; there are 101"):
         FrameCache(recording, "image", 8).read([0, 101])
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc says how much memory a process has")
+def test_reading_does_not_make_the_process_grow_by_what_it_reads(tmp_path):
+    pictures = np.random.default_rng(5).integers(0, 256, (64, 128, 128, 3), dtype=np.uint8)
+    path = tmp_path / "frames"
+    path.write_bytes(np.tile(pictures.reshape(-1), 16).tobytes())  # 50 MB
+    program = f"""
+import numpy as np, pathlib
+from handsight.recordings.framefile import FrameFile
+
+def resident_bytes():
+    return int(open("/proc/self/statm").read().split()[1]) * 4096
+
+file = FrameFile(pathlib.Path({str(path)!r}), (128, 128, 3))
+frames = np.zeros((8, 128, 128, 3), np.uint8)
+before = resident_bytes()
+for first in range(0, 1024, 8):
+    file.read(np.arange(first, first + 8), frames, np.arange(8))
+print((resident_bytes() - before) // 2**20)
+"""
+    grown = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    assert int(grown.stdout) < 10
+
+
+def test_a_cache_that_was_cut_is_said(recording):
+    frames = FrameCache(recording, "image", 8)
+    frames.build()
+    frames.read([0])
+    with open(frames.path, "r+b") as file:
+        file.truncate(8 * 12 * 3 * 50 + 7)
+    np.testing.assert_array_equal(frames.read([49]), EXPECTED[[49]])
+    with pytest.raises(HandsightError, match="ends before frame 50; delete it"):
+        frames.read([3, 50])
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_frames_are_the_same_whatever_the_threads(recording, threads, monkeypatch):
+    monkeypatch.setattr(cache, "usable_cores", lambda: threads)
+    order = np.random.default_rng(1).permutation(101)
+    np.testing.assert_array_equal(FrameCache(recording, "image", 8).read(order), EXPECTED[order])
+    np.testing.assert_array_equal(FrameCache(recording, "image", 8).read([7]), EXPECTED[[7]])
+
+
+def test_a_system_that_cannot_read_into_memory_reads_the_same(recording, monkeypatch):
+    frames = FrameCache(recording, "image", 8)
+    frames.build()
+    monkeypatch.delattr("os.preadv")
+    np.testing.assert_array_equal(frames.read([100, 0, 7]), EXPECTED[[100, 0, 7]])

@@ -112,7 +112,7 @@ def test_stack_lists_what_was_done_on_the_way():
     [
         ({"frames": 0}, "a sample has 0 frames and 1 views; each must be at least 1"),
         ({"views": 0}, "a sample has 1 frames and 0 views; each must be at least 1"),
-        ({"pairing": "near"}, "pairing is 'near'; it can be one of uniform, window"),
+        ({"pairing": "near"}, "pairing is 'near'; it can be one of uniform, window, random-walk, opposite"),
         (
             {"frames": 2, "pairing": "window"},
             r"pairing 'window' came with gap None; give least and most frames, as in \(1, 30\)",

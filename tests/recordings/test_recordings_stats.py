@@ -5,7 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from handsight.recordings.stats import PictureFigures, Total, from_lists, stream_figures, to_lists
+from handsight.recordings import stats
+from handsight.recordings.episode_rows import EpisodeRows
+from handsight.recordings.stats import PictureFigures, Total, from_lists, streams_figures, to_lists
 
 ELEMENTS = st.floats(-1e6, 1e6, width=32)
 
@@ -20,7 +22,7 @@ ELEMENTS = st.floats(-1e6, 1e6, width=32)
 def test_episodes_add_up_to_the_whole(episodes):
     total = Total()
     for values in episodes:
-        total.add(from_lists(to_lists(stream_figures(values))))
+        total.add(from_lists(to_lists(streams_figures({"stream": values})["stream"])))
     figures = total.figures()
     whole = np.concatenate(episodes).astype(np.float64)
     np.testing.assert_allclose(figures["mean"], whole.mean(axis=0), rtol=1e-9, atol=1e-6)
@@ -32,7 +34,7 @@ def test_episodes_add_up_to_the_whole(episodes):
 
 @given(hnp.arrays(np.float64, st.tuples(st.integers(1, 20), st.integers(1, 3)), elements=ELEMENTS))
 def test_quantiles_of_one_episode_are_numpys(values):
-    figures = stream_figures(values)
+    figures = streams_figures({"stream": values})["stream"]
     for name, share in (("q01", 0.01), ("q10", 0.1), ("q50", 0.5), ("q90", 0.9), ("q99", 0.99)):
         np.testing.assert_allclose(figures[name], np.quantile(values, share, axis=0), rtol=1e-12, atol=1e-9)
 
@@ -59,3 +61,38 @@ def test_large_pictures_are_thinned_evenly():
     counted = PictureFigures()
     counted.add(ramp)
     np.testing.assert_allclose(counted.figures()["mean"].ravel(), ramp.mean() / 255, atol=0.02)
+
+
+def test_streams_taken_together_or_a_few_columns_at_a_time_give_the_same(monkeypatch):
+    generator = np.random.default_rng(0)
+    streams = {
+        "one": generator.normal(size=(6, 1)),
+        "grid": generator.normal(size=(6, 2, 3)).astype(np.float32),
+        "flag": generator.integers(0, 2, (6, 1)).astype(bool),
+        "count": generator.integers(0, 9, (6, 4), dtype=np.int16),
+    }
+    together = streams_figures(streams)
+    monkeypatch.setattr(stats, "_VALUES", 13)  # two columns of six
+    apart = streams_figures(streams)
+    for name, values in streams.items():
+        assert together[name].keys() == apart[name].keys()
+        for key, value in together[name].items():
+            np.testing.assert_array_equal(apart[name][key], value)
+            assert value.shape == ((1,) if key == "count" else values.shape[1:])
+        np.testing.assert_allclose(together[name]["std"], values.astype(float).std(axis=0), atol=1e-12)
+        np.testing.assert_array_equal(together[name]["max"], values.max(axis=0))
+
+
+def test_figures_that_some_episodes_lack_are_null_there_and_counted_elsewhere():
+    figures = [streams_figures({"hand": np.full((2, 1), float(e))}) for e in range(3)]
+    figures[1] = {}
+    del figures[2]["hand"]["q50"]
+    rows = EpisodeRows({}, {})
+    for e, taken in enumerate(figures):
+        rows.add({"episode_index": e, "tasks": ["push"]}, taken)
+    table = rows.table()
+    assert table.column("stats/hand/mean").to_pylist() == [[0.0], None, [2.0]]
+    assert table.column("stats/hand/count").to_pylist() == [[2], None, [2]]
+    assert "stats/hand/q50" not in table.column_names
+    assert rows.totals()["hand"]["mean"].tolist() == [1.0]
+    assert rows.totals()["hand"]["count"].tolist() == [4]

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handsight.report import curves_section
-from handsight.report.curves import duration_s, last_figures, thinned
+from handsight.report.curves import last_figures, thinned
 from handsight.report.plots import axis, short
 
 LOG = [
@@ -74,13 +74,6 @@ def test_nothing_logged_is_said(read, runs):
 def test_one_point_is_a_dot(read, value):
     page = read(curves_section({"a": [{"step": 0, "loss": value}]}))
     assert page.count("circle") == (value == value)
-
-
-def test_seconds_are_added_over_sittings():
-    log = [{"seconds": s} for s in (1.0, 5.0, 0.5, 2.0, 0.1)]
-    assert duration_s(log) == pytest.approx(5.0 + 2.0 + 0.1)
-    assert duration_s([]) == 0
-    assert duration_s([{"seconds": "x"}, {}, {"seconds": float("nan")}]) == 0
 
 
 def test_last_figures_are_the_last_finite_ones():

@@ -215,4 +215,6 @@ def test_clip_with_a_broken_image_is_left_out_whole(tmp_path: Path, caplog: pyte
 
 
 def test_sources_by_name():
-    assert {"video": ingest_video, "images": ingest_images} == SOURCES
+    assert SOURCES["video"] is ingest_video
+    assert SOURCES["images"] is ingest_images
+    assert all(source.__name__ == f"ingest_{name}" for name, source in SOURCES.items())

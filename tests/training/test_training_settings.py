@@ -12,6 +12,9 @@ from handsight.methods import METHODS
 from handsight.recordings import Feature, Recording, Writer, camera
 from handsight.training import Training, estimate, prepare, pretrain, trainable_methods
 
+VISUAL = ("simclr", "simclr-tt", "byol", "byol-tt", "vicreg", "vicreg-tt")
+"""Methods that pictures are enough for."""
+
 
 def make(name, tiny_network, **options):
     torch.manual_seed(0)
@@ -40,7 +43,7 @@ def make(name, tiny_network, **options):
         ({"monitor_every": -1}, "monitor_every is -1; it must be at least 0"),
         ({"optimiser": "adam"}, "optimiser is 'adam'; it can be one of adamw, sgd"),
         ({"schedule": "step"}, "schedule is 'step'; it can be one of constant, cosine"),
-        ({"precision": "16"}, "precision is '16'; it can be one of 32-true, bf16-mixed"),
+        ({"precision": "16"}, "precision is '16'; it can be one of auto, 32-true, bf16-mixed"),
         ({"split": "dev"}, "split is 'dev'; it can be one of train, validation, test, all"),
     ],
 )
@@ -66,7 +69,7 @@ def test_an_accelerator_that_is_not_there_is_refused(name, tiny_network, shapes)
         pytest.skip("there is a GPU")
     training = Training(batch_size=8, steps=1, accelerator=name)
     with pytest.raises(
-        HandsightError, match=f"^cannot use accelerator '{name}' with 1 devices: .+$"
+        HandsightError, match=f"^cannot use accelerator '{name}' with 1 device: .+$"
     ) as refused:
         prepare(make("simclr", tiny_network), shapes, training)
     assert "\n" not in str(refused.value)
@@ -85,9 +88,11 @@ def write(path, facts=(), **streams):
 def test_recordings_know_what_they_can_train(tmp_path, shapes):
     assert trainable_methods(shapes) == list(METHODS)
     action = Feature("float32", (2,))
-    assert trainable_methods(write(tmp_path / "a")) == ["simclr", "simclr-tt"]
-    assert trainable_methods(write(tmp_path / "b", action=action)) == ["simclr", "simclr-tt", "action-aware"]
-    assert trainable_methods(write(tmp_path / "c", ["category"])) == ["simclr", "simclr-tt", "supervised"]
+    visual = list(VISUAL)
+    assert trainable_methods(write(tmp_path / "a")) == visual
+    acting = trainable_methods(write(tmp_path / "b", action=action))
+    assert acting == [*visual, "action-aware", "ciper", "equimod"]
+    assert trainable_methods(write(tmp_path / "c", ["category"])) == [*visual, "supervised"]
     with Writer(tmp_path / "blind", {"action": action}, fps=10) as writer:
         writer.add_episode({"action": np.zeros((4, 2), np.float32)})
     assert trainable_methods(Recording(tmp_path / "blind")) == []
@@ -100,13 +105,13 @@ def test_a_missing_stream_is_named_with_those_that_are_there(tmp_path, tiny_netw
         prepare(make("action-aware", tiny_network), recording, training)
     assert str(refused.value) == (
         f"{tmp_path}/r has no stream 'action', which action-aware needs (it has: force)."
-        " Say which to use: --action NAME. Methods that can train on it as it is: simclr, simclr-tt"
+        " Say which to use: --action NAME. Methods that can train on it as it is: " + ", ".join(VISUAL)
     )
     with pytest.raises(HandsightError) as refused:
         prepare(make("supervised", tiny_network), recording, training)
     assert str(refused.value) == (
         f"{tmp_path}/r has no fact 'category', which supervised needs (it has: room)."
-        " Methods that can train on it as it is: simclr, simclr-tt"
+        " Methods that can train on it as it is: " + ", ".join(VISUAL)
     )
 
 

@@ -1,7 +1,9 @@
 """A world of numbers, for the tests of `collect`: quick, and able to go wrong where asked to."""
 
 import os
+import signal
 import time
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +17,8 @@ class CountingWorld:
     """Episode i holds numbers drawn from (seed, i).
 
     Args:
-        trouble: index → what happens there: `die`, `raise` (each once), `always`, `refuse`.
+        trouble: index → what happens there: `always`, `refuse`, `stuck`; or, once, `die`, `raise`, `kill`,
+            `hang`, `stop` and `half` (an answer that ends in the middle).
         notes: folder for what has to be remembered across processes.
         pause_s: how long an episode takes.
     """
@@ -43,12 +46,13 @@ class CountingWorld:
             raise ValueError("this one\nnever works")
         if kind == "refuse":
             raise HandsightError("the world refuses")
+        if kind == "stuck":
+            time.sleep(1e6)
         if kind and self._first_time(index):
-            if kind == "die":
-                os._exit(9)
-            raise RuntimeError("a hiccup")
+            _go_wrong(kind)
         if self.notes:
             (Path(self.notes) / f"made-{index}").touch()
+            (Path(self.notes) / f"process-{os.getpid()}").touch()
         numbers = generator(seed, index).normal(size=(3 + index % 4, 2)).astype(np.float32)
         return Episode({"action": numbers}, {"maker": index * 10, "split": "train"}, "count")
 
@@ -61,3 +65,23 @@ class CountingWorld:
             return False
         note.touch()
         return True
+
+
+def _go_wrong(kind):
+    if kind == "die":
+        os._exit(9)
+    if kind == "raise":
+        raise RuntimeError("a hiccup")
+    if kind == "kill":  # as the system does when memory is short
+        os.kill(os.getpid(), signal.SIGKILL)
+    if kind == "hang":
+        time.sleep(1e6)
+    if kind == "stop":
+        os.kill(os.getpid(), signal.SIGSTOP)
+    if kind == "half":
+        Connection._send = _send_half
+
+
+def _send_half(self, buffer, write=os.write):
+    write(self._handle, bytes(buffer[: len(buffer) // 2]))
+    os.kill(os.getpid(), signal.SIGSTOP)

@@ -9,7 +9,8 @@ from counting_world import CountingWorld
 
 from handsight.errors import HandsightError
 from handsight.recordings import Recording
-from handsight.worlds.collect import AHEAD_N, collect
+from handsight.worlds.collect import collect
+from handsight.worlds.team import AHEAD_N
 from handsight.worlds.turntable import Turntable
 
 
@@ -74,17 +75,6 @@ def test_another_seed_is_refused(tmp_path):
     collect(CountingWorld(), tmp_path / "out", 2, seed=1)
     with pytest.raises(HandsightError, match=r'out .*"seed": 1.*"seed": 2.*new folder'):
         collect(CountingWorld(), tmp_path / "out", 4, seed=2)
-
-
-@pytest.mark.parametrize("kind", ["die", "raise"])
-def test_a_worker_that_goes_wrong_is_replaced(tmp_path, kind):
-    notes = tmp_path / "notes"
-    notes.mkdir()
-    world = CountingWorld({0: kind, 3: kind, 4: kind}, notes)
-    assert collect(world, tmp_path / "out", 7, seed=1, workers=2).new_n == 7
-    collect(CountingWorld(), tmp_path / "whole", 7, seed=1)
-    assert tables(tmp_path / "out") == tables(tmp_path / "whole")
-    assert len(list(notes.glob("trouble-*"))) == 3
 
 
 def test_a_hiccup_in_this_process_is_tried_again(tmp_path):

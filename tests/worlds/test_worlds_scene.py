@@ -171,3 +171,38 @@ def test_a_context_that_cannot_be_made_is_one_line(monkeypatch):
 def test_importing_does_nothing():
     code = "import sys, handsight.worlds; print('mujoco' in sys.modules or 'OpenGL' in sys.modules)"
     assert run(code).stdout == "False\n"
+
+
+def test_what_moves_over_what_stands_gives_the_picture_drawn_at_once(dark):
+    dark.show(0, cube(), WHITE)
+    dark.place(0, np.array([-0.5, 0, 0.2]), Rotation.identity())  # sunk into the floor
+    dark.show(1, cube(), WHITE, size=0.5)
+    for step in range(3):
+        dark.place(1, np.array([0.1 - 0.4 * step, -0.7 + 0.7 * step, 0.3]), Rotation.from_euler("z", step))
+        at_once = dark.draw()
+        np.testing.assert_array_equal(dark.draw(moving=[1]), at_once)
+        np.testing.assert_array_equal(dark.draw(moving=[0]), at_once)
+        np.testing.assert_array_equal(dark.draw(moving=[0, 1]), at_once)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda stage: stage.show(0, None),
+        lambda stage: stage.place(0, np.array([1.0, 0, 0.5]), Rotation.identity()),
+        lambda stage: stage.background(WHITE.texture, BLACK),
+        lambda stage: stage.room(2),
+        lambda stage: stage.light(Light(np.array([0.2, 1, -0.5]), np.zeros(3), np.full(3, 0.4))),
+        lambda stage: stage.look(Camera(np.array([1, -5, 2.0]), np.array([0, 0, 0.5]), 0.7)),
+    ],
+    ids=["show", "place", "background", "room", "light", "look"],
+)
+def test_what_stands_is_drawn_anew_once_it_changes(dark, change):
+    dark.background(BLACK, WHITE.texture)
+    dark.show(0, cube(), WHITE)
+    dark.show(1, cube(), WHITE, size=0.3)
+    before = dark.draw(moving=[1])
+    change(dark)
+    after = dark.draw(moving=[1])
+    assert not np.array_equal(after, before)
+    np.testing.assert_array_equal(after, dark.draw())

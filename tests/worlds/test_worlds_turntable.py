@@ -164,6 +164,30 @@ def test_backgrounds_come_from_one_pool():
     assert set(drawn) == {background_texture(0).tobytes()}
 
 
+def colours(texture):
+    return len(np.unique(texture.reshape(-1, 3), axis=0))
+
+
+def test_plain_finishes_are_one_colour_each_and_turn_as_the_patterned_do(turntable):
+    plain = Turntable(image_size=32, views=6, finishes="plain")
+    finishes, backgrounds = [], []
+    plain._opened()
+    plain._stage.background = lambda floor, wall: backgrounds.extend([floor, wall])
+    plain._stage.show = lambda slot, surface, finish=None, size=1: finishes.append(finish)
+    try:
+        episodes = [plain.episode(0, index) for index in range(6)]
+    finally:
+        plain.close()
+    shown = [finish.texture for finish in finishes if finish is not None]
+    assert len(shown) > 6 * FINISHES_N  # things standing around too
+    assert {colours(texture) for texture in (*shown, *backgrounds)} == {1}
+    assert len({texture.tobytes() for texture in shown}) > 0.9 * len(shown)
+    for index, episode in enumerate(episodes):
+        patterned = turntable.episode(0, index)
+        assert episode.facts["object"] == patterned.facts["object"]
+        np.testing.assert_array_equal(episode.frames["action"], patterned.frames["action"])
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -180,6 +204,7 @@ def test_backgrounds_come_from_one_pool():
             "turntable: space is \\(0.5, 1\\); it lies between 1 and 10, the lower end first",
         ),
         ({"tilt_changes": "never"}, "turntable: tilt_changes is 'never'; it is clip or frame"),
+        ({"finishes": "gold"}, "turntable: finishes is 'gold'; it is patterned or plain"),
         ({"objects_up": "x"}, "turntable: objects_up is 'x'; it is y or z"),
         ({"categories": ("mugs",)}, "there is no category 'mugs'; there are mug, cup"),
         (

@@ -14,8 +14,8 @@ from handsight.errors import HandsightError
 from handsight.recordings import Recording, describe
 from handsight.recordings import check as find_problems
 from handsight.recordings import convert as convert_v21
+from handsight.recordings import repair as mend
 from handsight.sources import SOURCES
-from handsight.training import trainable_methods
 from handsight.worlds import WORLDS
 from handsight.worlds import collect as collect_episodes
 
@@ -43,13 +43,21 @@ def _collect_one(world: Any) -> Callable[[Parser], Runner]:
             default=os.cpu_count() or 1,
             help="processes that act; the recording does not depend on it",
         )
+        options.add_argument(
+            "--episode_limit_s",
+            type=float,
+            help="seconds after which a worker that has not finished its episode is taken for hung and"
+            " replaced; 0: never; default: 20 times as long as the longest so far, 600 or more",
+        )
         parser.add_class_arguments(world, as_group=True)
 
         def run(namespace: Any) -> None:
             values = plain(namespace, parser)
-            out, count, seed, workers = (values.pop(name) for name in ("out", "count", "seed", "workers"))
+            out, count, seed, workers, limit_s = (
+                values.pop(name) for name in ("out", "count", "seed", "workers", "episode_limit_s")
+            )
             with counting("episodes") as progress:
-                collect_episodes(world(**values), out, count, seed, workers=workers, progress=progress)
+                collect_episodes(world(**values), out, count, seed, workers, progress, limit_s)
             print(f"{out}: {count} episodes. Next: handsight info {out}")
 
         return run
@@ -105,6 +113,9 @@ def show_info(path: str, images: list[str] | None = None, action: str | None = N
         images: cameras to use; default: all.
         action: name of the stream that is the action; default: action.
     """
+    # Imported here: PyTorch takes seconds to import, and the other commands of this file do without.
+    from handsight.training import trainable_methods
+
     recording = Recording(path, images=images, action=action)
     print("\n".join(in_lines(describe(recording))))
     print(
@@ -121,18 +132,28 @@ def check(parser: Parser, arguments: Sequence[str]) -> Runner:
     return from_function(parser, show_check)
 
 
-def show_check(path: Path) -> None:
+def show_check(path: Path, repair: bool = False, thorough: bool = False) -> None:
     """Say whether a recording is whole, or what is wrong and what to do.
 
     The exit status is 2 where there is an error.
 
     Args:
         path: folder of the recording.
+        repair: mend what can be mended; what is replaced is kept in a folder inside the recording.
+        thorough: decode every frame, not only the first of each episode.
     """
-    problems = find_problems(path)
+    if repair:
+        done = mend(path, thorough=thorough)
+        for one in done.repairs:
+            print(one)
+        if done.folder is not None:
+            print(f"what was replaced is kept in {done.folder}")
+    problems = find_problems(path, thorough=thorough)
     for problem in problems:
         print(f"{problem.severity}: {problem.where}: {problem.what}. {problem.remedy}")
     errors = sum(problem.severity == "error" for problem in problems)
     if errors:
-        raise HandsightError(f"{path} has {errors} error{'s' if errors > 1 else ''}; see above what to do")
+        left = " left that cannot be mended" if repair else ""
+        plural = "s" if errors > 1 else ""
+        raise HandsightError(f"{path} has {errors} error{plural}{left}; see above what to do")
     print(f"{path} is whole" + (f" ({len(problems)} warnings)" if problems else ""))

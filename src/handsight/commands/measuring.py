@@ -56,6 +56,7 @@ def evaluate_run(
         seed: of the random encoder and of the bootstrap.
     """
     config = read_config(existing(run, "run"))
+    _evaluation_folder(run)
     trained_on: dict[str, Any] = config.get("data") or {}
     if not trained_on or "method" not in config:
         raise HandsightError(
@@ -116,16 +117,34 @@ def _say(line: str) -> None:
 
 
 def _show_and_keep(run: Path, tables: Mapping[str, Table], seed: int) -> None:
-    folder = run / "evaluation"
-    folder.mkdir(exist_ok=True)
     console = Console()
-    for name, table in tables.items():
-        written = [f"**{table.title}** ({table.over})", table.to_markdown(), *in_words(table), *table.notes]
-        write_atomically(folder / f"{name}.json", table.to_json())
-        write_atomically(folder / f"{name}.md", "\n\n".join(written) + "\n")
+    # All is shown before any of it is written: a full disk loses nothing.
+    for table in tables.values():
+        written = _written(table)
         for paragraph in written[:2]:
             console.print(Markdown(paragraph))
         for sentence in written[2:]:
             console.print(sentence, highlight=False)
+    folder = _evaluation_folder(run)
+    for name, table in tables.items():
+        write_atomically(folder / f"{name}.json", table.to_json())
+        write_atomically(folder / f"{name}.md", "\n\n".join(_written(table)) + "\n")
     write_atomically(folder / "made.json", json.dumps({"seed": seed, **made_with()}, indent=1))
     print(f"kept in {folder}")
+
+
+def _written(table: Table) -> list[str]:
+    """Return a table in Markdown: its title, itself, and what it says in words, a paragraph each."""
+    return [f"**{table.title}** ({table.over})", table.to_markdown(), *in_words(table), *table.notes]
+
+
+def _evaluation_folder(run: Path) -> Path:
+    """Make the folder that the tables go to; done first too, since measuring takes long."""
+    folder = run / "evaluation"
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise HandsightError(
+            f"{folder} cannot be written ({error.strerror}); make room or mend it"
+        ) from error
+    return folder

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from inspect import signature
 from pathlib import Path
 from typing import Any, NoReturn, get_args, get_type_hints
 
@@ -71,14 +72,18 @@ def _hyphenated(text: str) -> str:
 
 
 def from_function(parser: Parser, function: Callable[..., None]) -> Runner:
-    """Make a function's parameters the parser's options; those without a default are positional."""
+    """Make a function's parameters the parser's options.
+
+    Those without a default are positional, those whose default is False are flags.
+    """
     parser.add_argument("--config", action="config", help="YAML file to read options from")
     several = {
         name: kind
         for name, hint in get_type_hints(function).items()
         if (kind := _kind_of_list(hint)) is not None
     }
-    parser.add_function_arguments(function, as_group=False, as_positional=True, skip=set(several))
+    flags = {name for name, one in signature(function).parameters.items() if one.default is False}
+    parser.add_function_arguments(function, as_group=False, as_positional=True, skip={*several, *flags})
     described = {
         parameter.arg_name: parameter.description
         for parameter in parse_docstring(function.__doc__ or "").params
@@ -86,6 +91,8 @@ def from_function(parser: Parser, function: Callable[..., None]) -> Runner:
     for name, kind in several.items():
         # One after another, as in `--images top wrist`; a YAML list would be asked for otherwise.
         parser.add_argument(f"--{name}", type=kind, nargs="+", help=described.get(name))
+    for name in sorted(flags):
+        parser.add_argument(f"--{name}", action="store_true", help=described.get(name))
 
     def run(options: Namespace) -> None:
         values = parser.instantiate(options).as_dict()

@@ -69,7 +69,7 @@ def _run_pretraining(method: type[Method], options: dict[str, Any]) -> None:
         _say_estimate(made, recordings, training, out)
         return
     with counting("decoding frames") as decoding:
-        prepared = prepare(made, recordings, training, decoding)
+        prepared = prepare(made, recordings, training, decoding, out)
     with counting(f"{method.name}") as progress:
         folder = train(prepared, out, monitors(recordings, made.encoder.image_size), progress)
     if prepared.fabric.is_global_zero:

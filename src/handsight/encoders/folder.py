@@ -49,7 +49,8 @@ def write_folder(folder: str | Path, metadata: Mapping[str, Any], state: Mapping
         replace_file(folder / DESCRIPTION, text.encode())
     except OSError as error:
         raise HandsightError(
-            f"the encoder cannot be saved in {folder}: {error.strerror}; choose a folder that can be written"
+            f"the encoder cannot be saved in {folder}: {error.strerror}; choose a folder that can be written,"
+            " or make room"
         ) from error
 
 

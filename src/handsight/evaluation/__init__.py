@@ -1,5 +1,6 @@
 """What was learned: a protocol a file, with its controls and its intervals."""
 
+from handsight.evaluation.alignment import viewpoint_alignment as viewpoint_alignment
 from handsight.evaluation.cloning import behaviour_cloning as behaviour_cloning
 from handsight.evaluation.cloning import choose_starts as choose_starts
 from handsight.evaluation.dynamics import choose_pairs as choose_pairs
@@ -22,3 +23,4 @@ from handsight.evaluation.table import Measure as Measure
 from handsight.evaluation.table import Published as Published
 from handsight.evaluation.table import Table as Table
 from handsight.evaluation.table import in_words as in_words
+from handsight.evaluation.turns import turn_probe as turn_probe

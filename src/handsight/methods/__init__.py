@@ -1,14 +1,25 @@
 """The published systems, a file each, and their baselines."""
 
 from handsight.methods.action_aware import ActionAware as ActionAware
+from handsight.methods.byol import BYOL as BYOL
+from handsight.methods.byol import BYOLTT as BYOLTT
+from handsight.methods.ciper import CIPER as CIPER
+from handsight.methods.equimod import EquiMod as EquiMod
 from handsight.methods.method import Method as Method
 from handsight.methods.method import Optimisation as Optimisation
 from handsight.methods.simclr import SimCLR as SimCLR
 from handsight.methods.simclr import SimCLRTT as SimCLRTT
 from handsight.methods.supervised import Supervised as Supervised
+from handsight.methods.vicreg import VICReg as VICReg
+from handsight.methods.vicreg import VICRegTT as VICRegTT
 
 METHODS: dict[str, type[Method]] = {
-    method.name: method for method in (SimCLR, SimCLRTT, ActionAware, Supervised)
+    method.name: method
+    for method in (
+        *(SimCLR, SimCLRTT, BYOL, BYOLTT, VICReg, VICRegTT),
+        *(ActionAware, CIPER, EquiMod),
+        Supervised,
+    )
 }
 """Name on the command line → class.
 

@@ -50,6 +50,16 @@ class Method(nn.Module):
         default_needs: the needs when the constructor is given nothing else, so that a recording can be asked
             which methods it can train.
         arguments: what the constructor was given, as plain values.
+
+    Every argument of the constructor is typed, documented in the class's docstring, and has a default. The
+    conformance suite asks what follows, and what the methods below say, of each method in `METHODS`:
+
+    - The same seed of PyTorch's generator gives the same weights and losses, in any process; no other global
+      generator is used, and that one only in the constructor, `prepare` and `losses`, before which the loop
+      seeds it.
+    - The state is tensors alone. With it a run that was stopped goes on as if it had not been.
+    - A weight that takes no gradient (a slow copy's) has `requires_grad` off; gradients reach all others.
+    - Losses are means over samples, so that several processes give what one gives for the whole batch.
     """
 
     name: ClassVar[str]
@@ -77,7 +87,10 @@ class Method(nn.Module):
         return method
 
     def prepare(self, sampler: Sampler) -> None:
-        """Build what depends on the data, before the optimiser is made: sizes of heads, normalisation."""
+        """Build what depends on the data, before the optimiser is made: sizes of heads, normalisation.
+
+        Called again, it begins anew.
+        """
 
     def losses(self, batches: Mapping[str, Batch]) -> Iterator[dict[str, Tensor]]:
         """Yield named scalars, already weighted.
@@ -86,13 +99,16 @@ class Method(nn.Module):
         graph yield one by one, and only one graph is held at a time.
 
         Args:
-            batches: need → batch; beside the sampler's entries, `views` float32 `[B, F·V, 3, S, S]` in [0,
-                1], augmented.
+            batches: need → batch, not to be changed; beside the sampler's entries, `views` float32
+                `[B, F·V, 3, S, S]` in [0, 1], augmented. Where they are mirrored, so is what the streams say.
+
+        Yields:
+            Finite scalars in float32, also under autocast, by name: the same names at every step.
         """
         raise NotImplementedError
 
     def before_step(self, step: int) -> None:
-        """Act before a step's batches are drawn."""
+        """Act before a step's batches are drawn; the first step of a resumed run is not 0."""
 
     def after_step(self, step: int) -> None:
         """Act after the optimiser's step: a momentum encoder, a memory."""

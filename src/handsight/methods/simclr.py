@@ -12,7 +12,7 @@ from torch import Tensor
 from handsight.augmentation import Augmentation
 from handsight.encoders import Encoder
 from handsight.methods.method import Method, build_encoder
-from handsight.objectives import Projector, nt_xent
+from handsight.methods.visual import Contrast
 from handsight.recordings import Batch, Needs, Pairing
 
 
@@ -50,16 +50,11 @@ class SimCLR(Method):
         self.encoder = build_encoder(encoder, image_size, encoder_options, init)
         self.augmentation = replace(augmentation, size=self.encoder.image_size)
         self.needs = dict(self.default_needs)
-        self.temperature = temperature
-        self.projector = Projector(self.encoder.embedding_size, projector_hidden, projector_size)
+        self.visual = Contrast(self.encoder.embedding_size, projector_hidden, projector_size, temperature)
 
     def losses(self, batches: Mapping[str, Batch]) -> Iterator[dict[str, Tensor]]:
         """Yield `contrast`."""
-        views = batches["image"]["views"]
-        # Each view is forwarded by itself, so that batch norm's statistics are of one view, as in the
-        # authors' code.
-        first, second = self.encoder(views[:, 0]), self.encoder(views[:, 1])
-        yield {"contrast": nt_xent(self.projector(first), self.projector(second), self.temperature)}
+        yield self.visual.alone(self.encoder, batches["image"]["views"])
 
 
 class SimCLRTT(Method):
@@ -71,8 +66,10 @@ class SimCLRTT(Method):
         encoder_options: further arguments of timm's model, as in `{"channels": [32, 64, 128, 256]}`.
         init: weights to begin with: a timm checkpoint file, or an earlier run.
         augmentation: what is done to each view; its size is the image size.
-        pairing: where the second frame comes from: anywhere in the clip, or a window.
+        pairing: where the second frame comes from: anywhere in the clip (`uniform`), `gap` frames on
+            (`window`), where a walk of single steps leads (`random-walk`), or the other side (`opposite`).
         gap: least and most frames between the two (`window` only).
+        walk_steps: of the walk (`random-walk` only); default: as many as the clip has frames.
         temperature: of NT-Xent.
         projector_hidden: width of the projector's hidden layer.
         projector_size: width of the embedding that is contrasted.
@@ -90,6 +87,7 @@ class SimCLRTT(Method):
         augmentation: Augmentation = Augmentation(),  # noqa: B008 - frozen
         pairing: Pairing = "uniform",
         gap: tuple[int, int] | None = None,
+        walk_steps: int | None = None,
         temperature: float = 0.1,
         projector_hidden: int = 256,
         projector_size: int = 128,
@@ -97,12 +95,10 @@ class SimCLRTT(Method):
         super().__init__()
         self.encoder = build_encoder(encoder, image_size, encoder_options, init)
         self.augmentation = replace(augmentation, size=self.encoder.image_size)
-        self.needs = {"pair": replace(self.default_needs["pair"], pairing=pairing, gap=gap)}
-        self.temperature = temperature
-        self.projector = Projector(self.encoder.embedding_size, projector_hidden, projector_size)
+        needs = self.default_needs["pair"]
+        self.needs = {"pair": replace(needs, pairing=pairing, gap=gap, walk_steps=walk_steps)}
+        self.visual = Contrast(self.encoder.embedding_size, projector_hidden, projector_size, temperature)
 
     def losses(self, batches: Mapping[str, Batch]) -> Iterator[dict[str, Tensor]]:
         """Yield `contrast`."""
-        views = batches["pair"]["views"]
-        first, second = self.encoder(views[:, 0]), self.encoder(views[:, 1])
-        yield {"contrast": nt_xent(self.projector(first), self.projector(second), self.temperature)}
+        yield self.visual.alone(self.encoder, batches["pair"]["views"])

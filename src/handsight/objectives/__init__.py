@@ -1,9 +1,28 @@
-"""Objectives: what one signal teaches. Pure losses and the small heads that belong to them."""
+"""Objectives: what one signal teaches. Pure losses and the small heads that belong to them.
+
+All keep to this, and the conformance suite asks it of each name here:
+
+- A loss is a function of tensors `[B, …]`, one row a sample, and of plain settings; it draws nothing at
+  random and changes nothing that it is given.
+- It gives a scalar in float32 (float64 for float64), also for half precision and under autocast, and finite
+  with finite gradients for finite samples, zeros and equal ones too.
+- It is the mean over the samples of this process: the mean over processes is the whole batch's loss, and so
+  are the gradients. What sees other samples gets them by `gather`.
+- The order of the samples makes no difference. No gradient reaches what it calls a target.
+- Too few samples, or rows that do not belong together, are a `HandsightError` of one line.
+- A head is a module from `[B, …]` to `[B, out]`; in evaluation no sample sees another, and its state is
+  tensors alone.
+"""
 
 from handsight.objectives.action import ActionHead as ActionHead
 from handsight.objectives.action import ActionNormalisation as ActionNormalisation
 from handsight.objectives.action import PairHead as PairHead
+from handsight.objectives.byol import byol as byol
 from handsight.objectives.classify import LinearClassifier as LinearClassifier
 from handsight.objectives.classify import classification_loss as classification_loss
 from handsight.objectives.contrast import Projector as Projector
 from handsight.objectives.contrast import nt_xent as nt_xent
+from handsight.objectives.equivariance import EquivariantPredictor as EquivariantPredictor
+from handsight.objectives.equivariance import EquivariantProjector as EquivariantProjector
+from handsight.objectives.vicreg import Expander as Expander
+from handsight.objectives.vicreg import vicreg as vicreg

@@ -96,12 +96,15 @@ class ActionNormalisation(nn.Module):
         )
 
     @classmethod
-    def of(cls, actions: Tensor, names: Sequence[str] | None = None) -> ActionNormalisation:
+    def of(
+        cls, actions: Tensor, names: Sequence[str] | None = None, as_is: Tensor | None = None
+    ) -> ActionNormalisation:
         """Measure the actions of a training set.
 
         Args:
             actions: `[N, A]`.
             names: of the A numbers, for the warning about those that never change.
+            as_is: bool `[A]`: numbers that are on one scale already, and are neither changed nor dropped.
 
         Raises:
             HandsightError: where there is no action, one is not finite, or none of their numbers ever
@@ -122,6 +125,8 @@ class ActionNormalisation(nn.Module):
         mean, std = precise.mean(dim=0), precise.std(dim=0, correction=0)
         # Less than this is float32's rounding, not movement.
         keep = std > 1e-6 * precise.abs().amax(dim=0)
+        if as_is is not None:
+            mean, std, keep = mean.masked_fill(as_is, 0), std.masked_fill(as_is, 1), keep | as_is
         constant = [_called(int(column), names) for column in (~keep).nonzero()[:, 0]]
         if not keep.any():
             raise HandsightError(

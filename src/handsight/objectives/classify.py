@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -25,15 +26,23 @@ class LinearClassifier(nn.Linear):
 
 
 def classification_loss(scores: Tensor, labels: Tensor) -> Tensor:
-    """Return the mean cross-entropy, in float32 also where the scores are in half precision.
+    """Return the mean cross-entropy.
 
     Args:
         scores: `[B, categories]`.
         labels: int64 `[B]`, 0 ≤ label < categories.
 
+    Returns:
+        A scalar in float32 (float64 for float64), also where the scores are in half precision.
+
     Raises:
-        HandsightError: where the batch is empty or a label names no category.
+        HandsightError: where the batch is empty, the shapes differ or a label names no category.
     """
+    if scores.ndim != 2 or labels.shape != scores.shape[:1]:
+        raise HandsightError(
+            f"scores {list(scores.shape)} came with labels {list(labels.shape)}; "
+            "give [B, categories] and one label for each of B samples"
+        )
     categories = scores.shape[1]
     if len(labels) == 0:
         raise HandsightError("the batch to classify is empty; give at least one sample")
@@ -43,4 +52,4 @@ def classification_loss(scores: Tensor, labels: Tensor) -> Tensor:
         raise HandsightError(
             f"label {wrong} came to a classifier of {categories} categories; give 0 to {categories - 1}"
         )
-    return functional.cross_entropy(scores.float(), labels)
+    return functional.cross_entropy(scores.to(torch.promote_types(scores.dtype, torch.float32)), labels)

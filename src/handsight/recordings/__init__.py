@@ -1,5 +1,9 @@
 """Recordings: what was done and seen, on disk in LeRobotDataset v3.0."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from handsight.recordings.cache import FrameCache as FrameCache
 from handsight.recordings.check import check as check
 from handsight.recordings.clips import Clips as Clips
@@ -18,7 +22,20 @@ from handsight.recordings.needs import Pairing as Pairing
 from handsight.recordings.needs import resolve_between as resolve_between
 from handsight.recordings.problems import Problem as Problem
 from handsight.recordings.recording import Recording as Recording
-from handsight.recordings.sampler import Batch as Batch
-from handsight.recordings.sampler import Sampler as Sampler
+from handsight.recordings.repair import Repaired as Repaired
+from handsight.recordings.repair import repair as repair
 from handsight.recordings.splits import split_by_episode as split_by_episode
 from handsight.recordings.writer import Writer as Writer
+
+if TYPE_CHECKING:
+    from handsight.recordings.sampler import Batch as Batch
+    from handsight.recordings.sampler import Sampler as Sampler
+
+
+def __getattr__(name: str) -> Any:
+    """Import the sampler when it is first used: it alone needs PyTorch, and collecting starts without."""
+    if name not in ("Batch", "Sampler"):
+        raise AttributeError(f"handsight.recordings has no {name!r}")
+    from handsight.recordings import sampler
+
+    return getattr(sampler, name)

@@ -17,7 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from handsight.errors import HandsightError
+from handsight.recordings.decoding import in_stretches, usable_cores
 from handsight.recordings.durable import one_line
+from handsight.recordings.framefile import FrameFile
 from handsight.recordings.layout import shown
 from handsight.recordings.recording import Recording
 from handsight.recordings.streams import cache_root
@@ -66,7 +68,7 @@ class FrameCache:
         self.num_cached = min(recording.num_frames, fitting)
         name = f"{quote(recording.name_on_disk(camera), safe='')}-{size}.frames"
         self.path: Path = cache_root() / recording.fingerprint / name
-        self._frames: npt.NDArray[np.uint8] | None = None
+        self._file: FrameFile | None = None
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -97,7 +99,6 @@ class FrameCache:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
                 with filelock.FileLock(self.path.with_suffix(".lock")):
                     self._append_missing(progress)
-        self._map()
 
     def read(self, indices: npt.ArrayLike) -> npt.NDArray[np.uint8]:
         """Return frames `[n, h, w, 3]` by global number, in any order; a copy.
@@ -111,27 +112,24 @@ class FrameCache:
                 f"frames {wanted.min()} to {wanted.max()} were asked for; there are "
                 f"{self.recording.num_frames}"
             )
-        if (
-            self._frames is None
-            and self.num_cached
-            and self._bytes_there() >= self.num_cached * self._frame_bytes
-        ):
-            self._map()
-        cached = self._frames if self._frames is not None else np.empty((0, *self.shape[1:]), np.uint8)
-        inside = wanted < len(cached)
-        if inside.all():
-            return cached[wanted]
         frames = np.empty((len(wanted), *self.shape[1:]), dtype=np.uint8)
-        frames[inside] = cached[wanted[inside]]
-        frames[~inside] = self._resize(self.recording.frames(wanted[~inside], self.camera))
+        file = self._built_file()
+        inside = wanted < (self.num_cached if file is not None else 0)
+        if file is not None:
+            file.read(wanted[inside], frames, np.flatnonzero(inside))
+        if not inside.all():
+            frames[~inside] = self._resize(self.recording.frames(wanted[~inside], self.camera))
         return frames
+
+    def _built_file(self) -> FrameFile | None:
+        """Return the file where it is whole: this process or another may have built it meanwhile."""
+        needed = self.num_cached * self._frame_bytes
+        if self._file is None and needed and self._bytes_there() >= needed:
+            self._file = FrameFile(self.path, self.shape[1:])
+        return self._file
 
     def _bytes_there(self) -> int:
         return self.path.stat().st_size if self.path.exists() else 0
-
-    def _map(self) -> None:
-        if self.num_cached:
-            self._frames = np.memmap(self.path, np.uint8, "r", shape=(self.num_cached, *self.shape[1:]))
 
     def _append_missing(self, progress: Callable[[int, int], None] | None) -> None:
         done = self._bytes_there() // self._frame_bytes
@@ -174,6 +172,10 @@ class FrameCache:
             return frames
         how = cv2.INTER_AREA if self._height <= height else cv2.INTER_LINEAR
         resized = np.empty((len(frames), self._height, self._width, 3), dtype=np.uint8)
-        for frame, target in zip(frames, resized, strict=True):
-            cv2.resize(frame, (self._width, self._height), dst=target, interpolation=how)
+
+        def stretch(_: int, first: int, end: int) -> None:
+            for place in range(first, end):
+                cv2.resize(frames[place], (self._width, self._height), dst=resized[place], interpolation=how)
+
+        in_stretches(len(frames), usable_cores(), stretch)
         return resized

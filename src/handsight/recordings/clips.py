@@ -107,7 +107,7 @@ class Clips:
     @property
     def num_frames(self) -> int:
         """Frames of all clips."""
-        return int(self.length.sum())
+        return int(self.frame_ends[-1])
 
     @cached_property
     def frame_ends(self) -> NDArray[np.int64]:
@@ -191,13 +191,11 @@ class Clips:
                     f"{track.recording.root} has no fact '{name}' about its episodes (it has: {has})"
                 )
             columns.append(np.asarray(track.recording.facts[name]))
-        values = np.empty(
-            self.num_clips, dtype=np.result_type(*columns) if columns[0].dtype.kind in "iufb" else object
-        )
+        values = np.empty(self.num_clips, dtype=np.result_type(*columns))
         for index, column in enumerate(columns):
             mine = self.track == index
             values[mine] = column[self.episode[mine]]
-        return values if values.dtype != object else values.astype(str)
+        return values
 
     def _by_track(self, frames: NDArray[np.int64]) -> list[tuple[NDArray[np.intp], Track, NDArray[np.int64]]]:
         offsets = np.array([track.offset for track in self.tracks])

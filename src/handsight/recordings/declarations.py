@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from handsight.errors import HandsightError
-from handsight.recordings.columns import NUMBERS
-from handsight.recordings.features import BOOKKEEPING, Feature
-from handsight.recordings.layout import is_fact
+from handsight.recordings.features import BOOKKEEPING, NUMBERS, Feature
+from handsight.recordings.layout import is_fact, wrong_fps
 from handsight.recordings.sealed import FACT_TYPES
+from handsight.recordings.selection import unreadable
 from handsight.recordings.splits import SPLITS
 
 
@@ -24,8 +24,8 @@ def check_declarations(features: Mapping[str, Feature], fps: float, facts: Mappi
     Raises:
         HandsightError: a stream's or a fact's name, type or shape is not possible, or fps is not above zero.
     """
-    if not (math.isfinite(fps) and fps > 0):
-        raise HandsightError(f"fps is {fps}; it must be above zero")
+    if wrong := wrong_fps(fps):
+        raise HandsightError(f"fps is {fps}; {wrong}")
     if not features:
         raise HandsightError("a recording needs at least one stream; none was declared")
     for name, feature in features.items():
@@ -49,6 +49,8 @@ def _check_feature(name: str, feature: Feature) -> None:
         raise HandsightError(
             f"stream {name!r} has shape {feature.shape}; a single value is (1,), and no size is below 1"
         )
+    if reason := unreadable(name, {"dtype": feature.dtype, "shape": list(feature.shape)}):
+        raise HandsightError(f"stream {name!r} is {reason}: no recording can hold that")
     if feature.dtype == "string" and feature.shape != (1,):
         raise HandsightError(f"stream {name!r} has shape {feature.shape}; a string has shape (1,)")
     if feature.dtype == "video" and (feature.shape[0] % 2 or feature.shape[1] % 2):

@@ -55,6 +55,8 @@ def one_line(root: Path, doing: str) -> Iterator[None]:
             advice = "the disk is full; free some space and run again: saved episodes are kept"
         elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             advice = "it may not be written to; choose another folder or change its permissions"
+        elif error.errno in (errno.ENOTDIR, errno.ENAMETOOLONG):
+            advice = f"there can be no such folder ({error.strerror}); choose another"
         else:
             advice = f"{error.strerror or error}; saved episodes are kept, run again once it is mended"
         raise HandsightError(f"{shown(root)}: {doing} failed: {advice}") from error

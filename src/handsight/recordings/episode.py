@@ -16,8 +16,17 @@ from handsight.recordings.features import Feature
 from handsight.recordings.stats import Figures, PictureFigures
 from handsight.recordings.videos import EpisodeVideo
 
-_PNG = (cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE)
-"""The fastest way that still compresses: at 128 pixels, smaller and quicker than level 1's own strategy."""
+_PNG = (
+    *(cv2.IMWRITE_PNG_COMPRESSION, 1),
+    *(cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE),
+    *(cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_PAETH),
+)
+"""The fastest way that still compresses: smaller and quicker than level 1's own strategy. One filter for all:
+trying each on each row takes a third longer and saves 2 % at 128 pixels, nothing at 640 × 480."""
+
+
+_PACK = 1024
+"""Frames that came one by one are joined when there are so many: an array takes ten times a few numbers."""
 
 
 class Episode:
@@ -45,6 +54,7 @@ class Episode:
         self._chunks: dict[str, list[npt.NDArray[Any]]] = {
             n: [] for n, f in features.items() if not f.is_camera
         }
+        self._recent: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in self._chunks}
         self._images: dict[str, list[bytes]] = {n: [] for n, f in features.items() if f.dtype == "image"}
         self._figures = {name: PictureFigures() for name, feature in features.items() if feature.is_camera}
         self._encoders: dict[str, EpisodeVideo] = {}
@@ -75,10 +85,16 @@ class Episode:
         """Add frames that `conform` returned."""
         for name, values in checked.items():
             if name in self._chunks:
-                self._chunks[name].append(values)
+                self._add_numbers(name, values)
             else:
                 self._add_pictures(name, values)
         self.length += len(next(iter(checked.values())))
+
+    def _add_numbers(self, name: str, values: npt.NDArray[Any]) -> None:
+        self._recent[name].append(values)
+        if len(self._recent[name]) == _PACK:
+            self._chunks[name].append(np.concatenate(self._recent[name]))
+            self._recent[name] = []
 
     def _add_pictures(self, name: str, frames: npt.NDArray[np.uint8]) -> None:
         if name not in self._images and name not in self._encoders and len(frames):
@@ -95,7 +111,9 @@ class Episode:
         for encoder in self._encoders.values():
             encoder.close()
         self._encoders = {}
-        columns: dict[str, Column] = {name: np.concatenate(chunks) for name, chunks in self._chunks.items()}
+        columns: dict[str, Column] = {
+            name: np.concatenate([*chunks, *self._recent[name]]) for name, chunks in self._chunks.items()
+        }
         columns.update(self._images)
         return columns, {name: figures.figures() for name, figures in self._figures.items()}
 
@@ -104,6 +122,23 @@ class Episode:
         for encoder in self._encoders.values():
             encoder.discard()
         self._encoders = {}
+
+
+def encode_episode(
+    features: Mapping[str, Feature], frames: Mapping[str, Any]
+) -> tuple[dict[str, Column], dict[str, Figures]]:
+    """Return what `Writer.add_encoded_episode` takes of an episode without videos: columns and figures.
+
+    Args:
+        features: what each frame holds; no camera of dtype `video`.
+        frames: for each stream an array `[T, *shape]`.
+
+    Raises:
+        HandsightError: a stream is missing, unknown, of another shape, dtype or length, or not finite.
+    """
+    episode = Episode(features, fps=1, videos={}, codec="", codec_options=None)  # which are the videos'
+    episode.extend(episode.conform(frames))
+    return episode.finish()
 
 
 def encode_png(frame: npt.NDArray[np.uint8]) -> bytes:

@@ -14,11 +14,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from handsight.errors import HandsightError
-from handsight.recordings.layout import DATA, VIDEO, is_fact, shown
+from handsight.recordings.facts import Facts, Tasks
+from handsight.recordings.layout import DATA, VIDEO, how_to_mend, is_fact, shown
 from handsight.recordings.sealed import episode_files
+from handsight.recordings.tables import reading
 
 Place = tuple[int, int]
 """Chunk and file number."""
+_LATEST_S = 1e9
+"""Where in a video an episode can begin; beyond it, half a frame could not be told from another."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,7 @@ class Episodes:
         data: chunk and file of each episode's data; int64 `[E, 2]`.
         videos: the same for each video camera.
         from_s: where in its video each episode begins, by camera, in s; float64 `[E]`.
-        facts: the extra columns, each `[E]`.
+        facts: the extra columns.
         tasks: of each episode, in words.
         data_path: pattern of the data files.
         video_path: pattern of the video files.
@@ -41,8 +45,8 @@ class Episodes:
     data: npt.NDArray[np.int64]
     videos: Mapping[str, npt.NDArray[np.int64]]
     from_s: Mapping[str, npt.NDArray[np.float64]]
-    facts: Mapping[str, npt.NDArray[Any]]
-    tasks: tuple[tuple[str, ...], ...]
+    facts: Facts
+    tasks: Tasks
     data_path: str
     video_path: str
 
@@ -63,10 +67,11 @@ class Episodes:
         chunk, file = self.videos[camera][episode]
         return self.video_path.format(video_key=camera, chunk_index=int(chunk), file_index=int(file))
 
-    def runs(self) -> list[tuple[int, int]]:
-        """Return the episodes of each data file: first, and the one after the last."""
-        changes = 1 + np.flatnonzero((self.data[1:] != self.data[:-1]).any(axis=1))
-        edges = [0, *changes.tolist(), len(self.data)]
+    def runs(self, camera: str | None = None) -> list[tuple[int, int]]:
+        """Return the episodes of each data file, or video of a camera: first, and the one after the last."""
+        places = self.data if camera is None else self.videos[camera]
+        changes = 1 + np.flatnonzero((places[1:] != places[:-1]).any(axis=1))
+        edges = [0, *changes.tolist(), len(places)]
         return list(itertools.pairwise(edges))
 
 
@@ -77,58 +82,48 @@ def read_episodes(root: Path, info: Mapping[str, Any], video_cameras: list[str])
         HandsightError: a file is missing or torn, or its rows are not the episodes in order.
     """
     count = int(info["total_episodes"])
-    table = _read_tables(root, count)
     where = f"{shown(root)}/meta/episodes"
-    if table.num_rows < count:
-        raise HandsightError(
-            f"{where} has {table.num_rows} episodes; meta/info.json counts {count}: a file is missing"
-        )
-    table = table.slice(0, count)
-    try:
+    mend = how_to_mend(root)
+    with reading(where, mend):
+        table = _read_tables(root, count, video_cameras)
+        if table.num_rows < count:
+            raise HandsightError(
+                f"{where} has {table.num_rows} episodes; meta/info.json counts {count}: a file is missing; "
+                f"{mend}"
+            )
+        table = table.slice(0, count)
         if not np.array_equal(_integers(table, "episode_index"), np.arange(count)):
-            raise HandsightError(f"{where}: row i is not episode i; the files are not of one recording")
+            raise HandsightError(f"{where}: row i is not episode i; {mend}")
         lengths = _integers(table, "length")
         starts = np.concatenate([[0], np.cumsum(lengths)])
-        if (lengths < 1).any() or starts[-1] != int(info["total_frames"]):
+        if ((lengths < 1) | (lengths > info["total_frames"])).any() or starts[-1] != info["total_frames"]:
             raise HandsightError(
                 f"{where}: lengths from {lengths.min()} add up to {starts[-1]} frames; meta/info.json counts "
-                f"{info['total_frames']}"
+                f"{info['total_frames']}; {mend}"
             )
         return Episodes(
             starts=starts,
             data=_places(table, "data"),
             videos={key: _places(table, f"videos/{key}") for key in video_cameras},
-            from_s={
-                key: table.column(f"videos/{key}/from_timestamp").to_numpy().astype(np.float64)
-                for key in video_cameras
-            },
-            facts={name: _fact(table.column(name)) for name in table.column_names if is_fact(name)},
-            tasks=tuple(tuple(str(task) for task in row or ()) for row in table.column("tasks").to_pylist()),
+            from_s={key: _times(table, f"videos/{key}/from_timestamp") for key in video_cameras},
+            facts=Facts(table.select([name for name in table.column_names if is_fact(name)])),
+            tasks=Tasks(table.column("tasks")),
             data_path=info.get("data_path") or DATA,
             video_path=info.get("video_path") or VIDEO,
         )
-    except (KeyError, pa.ArrowException, TypeError, ValueError) as error:
-        if isinstance(error, HandsightError):
-            raise
-        raise HandsightError(
-            f"{where} cannot be used ({str(error).splitlines()[0]}); restore it from a copy"
-        ) from None
 
 
-def _read_tables(root: Path, count: int) -> pa.Table:
+def _read_tables(root: Path, count: int, video_cameras: list[str]) -> pa.Table:
+    places = ("data", *(f"videos/{key}" for key in video_cameras))
+    needed = {"episode_index", "length", "tasks", *(f"videos/{key}/from_timestamp" for key in video_cameras)}
+    needed |= {f"{place}/{part}_index" for place in places for part in ("chunk", "file")}
     tables, rows = [], 0
     for path in episode_files(root):
         if rows >= count:
             break  # not counted yet: a writer is at work
-        try:
-            with pq.ParquetFile(path) as file:
-                names = [name for name in file.schema_arrow.names if not name.startswith("stats/")]
-                tables.append(file.read(columns=names))
-        except (OSError, pa.ArrowException) as error:
-            raise HandsightError(
-                f"{shown(path)} cannot be read ({(str(error).splitlines() or [''])[0]}); restore it from a "
-                "copy"
-            ) from None
+        with reading(shown(path), how_to_mend(root)), pq.ParquetFile(path) as file:
+            names = [name for name in file.schema_arrow.names if is_fact(name) or name in needed]
+            tables.append(file.read(columns=names))
         rows += tables[-1].num_rows
     if not tables:
         raise HandsightError(
@@ -148,7 +143,8 @@ def _places(table: pa.Table, kind: str) -> npt.NDArray[np.int64]:
     return np.stack([_integers(table, f"{kind}/{part}_index") for part in ("chunk", "file")], axis=1)
 
 
-def _fact(column: pa.ChunkedArray) -> npt.NDArray[Any]:
-    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-        return np.array(["" if value is None else value for value in column.to_pylist()], dtype=np.str_)
-    return np.asarray(column.to_numpy())
+def _times(table: pa.Table, name: str) -> npt.NDArray[np.float64]:
+    times_s = np.asarray(table.column(name).to_numpy(), dtype=np.float64)
+    if not (np.abs(times_s) < _LATEST_S).all():
+        raise ValueError(f"column {name} holds {times_s[~(np.abs(times_s) < _LATEST_S)][0]} s")
+    return times_s

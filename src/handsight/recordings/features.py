@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal, get_args
 
+import numpy as np
+
 from handsight.errors import HandsightError
 
 Moves = Literal["nothing", "point", "angle", "rotation", "sides"]
@@ -17,11 +19,28 @@ left. `angle`: an angle in rad that changes sign under mirroring. `rotation`: a 
 camera's frame (x to the right). `sides`: left and right entries swap.
 """
 
-Between = Literal["difference", "angle", "relative_rotation", "sum", "stack"]
+Between = Literal["difference", "angle", "relative_rotation", "sum", "stack", "first"]
 """What lies between two frames of a stream: see `handsight.recordings.needs`."""
 
 BOOKKEEPING = ("timestamp", "frame_index", "episode_index", "index", "task_index")
 """Columns that every LeRobotDataset has beside its own streams."""
+
+
+NUMBERS = (
+    "float16",
+    "float32",
+    "float64",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "uint8",
+    "uint16",
+    "uint32",
+    "uint64",
+)
+"""Types of numbers that a stream can hold, as numpy names them."""
+_NOT_NUMBERS = ("image", "video", "string")
 
 
 @dataclass(frozen=True)
@@ -29,7 +48,7 @@ class Feature:
     """One stream of a recording.
 
     Args:
-        dtype: a numpy name, `bool`, `string`, `image` (PNG bytes) or `video` (mp4).
+        dtype: a numpy name, `bool`, `string`, `image` (PNG or JPEG bytes) or `video` (mp4).
         shape: of one frame; cameras `(H, W, 3)`, scalars `(1,)`.
         names: of the entries, or None.
         moves: what mirroring or cropping the picture does to it; None where nobody said so.
@@ -66,12 +85,12 @@ class Feature:
         """Read a feature from LeRobot's `info.json` entry and from our own declaration beside it."""
         names = info.get("names")
         return cls(
-            dtype=str(info["dtype"]),
+            dtype=kind if (kind := str(info["dtype"])) in _NOT_NUMBERS else np.dtype(kind).name,
             shape=tuple(int(size) for size in info["shape"]),
             names=tuple(str(name) for name in names) if isinstance(names, (list, tuple)) else None,
             moves=ours.get("moves"),
             between=ours.get("between"),
-            unit=ours.get("unit"),
+            unit=unit if isinstance(unit := ours.get("unit"), str) else None,
         )
 
 

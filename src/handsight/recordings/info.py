@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 
 from handsight.recordings.features import Feature
 from handsight.recordings.recording import Recording
+from handsight.recordings.splits import SPLITS
 from handsight.recordings.videofile import video_codec
 
 
@@ -30,7 +30,7 @@ class CameraSummary:
 
 @dataclass(frozen=True)
 class FactSummary:
-    """One episode fact: its numpy dtype, and how many different values it takes."""
+    """One episode fact: its type (`int64`, `float64`, `bool`, `string`), and how many values it takes."""
 
     name: str
     dtype: str
@@ -83,6 +83,7 @@ def describe(recording: Recording) -> Summary:
         HandsightError: a video cannot be opened, or the fact `split` holds something unknown.
     """
     lengths = np.diff(recording.episode_starts)
+    facts, parts = recording.episodes.facts, recording.splits()
     return Summary(
         root=recording.root,
         fps=recording.fps,
@@ -94,9 +95,9 @@ def describe(recording: Recording) -> Summary:
         cameras=tuple(_camera(recording, name) for name in recording.cameras),
         streams={name: f for name, f in recording.features.items() if not f.is_camera},
         unsupported=dict(recording.unsupported),
-        facts=tuple(FactSummary(n, str(v.dtype), len(np.unique(v))) for n, v in recording.facts.items()),
-        splits=dict(Counter(recording.splits().tolist())),
-        tasks=dict(Counter(task for tasks in recording.tasks for task in tasks)),
+        facts=tuple(FactSummary(name, facts.kind(name), facts.distinct(name)) for name in facts),
+        splits={part: count for part in SPLITS if (count := int((parts == part).sum()))},
+        tasks=recording.tasks.counts(),
         world=(recording.info.get("handsight") or {}).get("world"),
         bytes_on_disk={folder: _size(recording.root / folder) for folder in ("data", "videos", "meta")},
     )

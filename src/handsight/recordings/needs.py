@@ -12,12 +12,16 @@ from numpy.typing import NDArray
 from handsight.errors import HandsightError
 from handsight.recordings.features import Between, Feature
 
-Pairing = Literal["uniform", "window"]
+Pairing = Literal["uniform", "window", "random-walk", "opposite"]
 """Where a sample's later frames come from.
 
 `uniform`: anywhere in the clip, the first frame included (action-aware SSL: a turn of 2°·r, r uniform in
     [−180, 180]).
 `window`: `gap` frames after the one before.
+`random-walk`: where `walk_steps` steps of one frame lead from the one before, each forwards or backwards
+    alike; a step that would leave the clip is not made. Action-aware SSL names it and gives no number.
+`opposite`: the other side. Where the sample's stream, or one that the recording declares, is an angle, the
+    frame of the clip whose angle is nearest to half a turn away; else the one half the clip's length away.
 """
 
 BOUNDED: tuple[Between, ...] = ("angle", "relative_rotation")
@@ -33,6 +37,8 @@ class Needs:
         views: augmented pictures made of each frame.
         pairing: where the later frames come from.
         gap: least and most frames from one frame to the next (`window` only), both ≥ 1.
+        walk_steps: from one frame to the next (`random-walk` only), ≥ 1; None takes as many as the clip has
+            frames.
         between: float stream → what lies between the first and the second frame; None takes the stream's own
             declaration.
         facts: episode facts that come with the sample, as integer codes.
@@ -42,6 +48,7 @@ class Needs:
     views: int = 1
     pairing: Pairing = "uniform"
     gap: tuple[int, int] | None = None
+    walk_steps: int | None = None
     between: Mapping[str, Between | None] = field(default_factory=dict)
     facts: tuple[str, ...] = ()
 
@@ -62,6 +69,15 @@ class Needs:
         elif self.gap is not None:
             raise HandsightError(
                 f"gap {self.gap} came with pairing {self.pairing!r}; only 'window' has a gap"
+            )
+        if self.walk_steps is not None and (self.pairing != "random-walk" or self.walk_steps < 1):
+            raise HandsightError(
+                f"walk_steps {self.walk_steps} came with pairing {self.pairing!r};"
+                " only 'random-walk' has steps, at least 1"
+            )
+        if self.pairing == "opposite" and self.frames != 2:
+            raise HandsightError(
+                f"pairing 'opposite' came with {self.frames} frames; a frame has one opposite: give frames 2"
             )
         if self.between and self.frames != 2:
             raise HandsightError(
@@ -115,7 +131,8 @@ def between_frames(
         kind: `difference`: second − first. `angle`: sine and cosine of the difference of angles in rad.
             `relative_rotation`: conj(q₀) ⊗ q₁ of quaternions wxyz, with w ≥ 0. `sum`: of what was done from
             the first frame up to the second, exclusive (negative when time runs backwards). `stack`: the
-            entries from the first frame up to the second, exclusive, one after another.
+            entries from the first frame up to the second, exclusive, one after another. `first`: the first
+            frame's own value, for what says under which circumstances it was done, as a flag of the clip.
         values: the stream, `[N, D]`.
         first: rows of the first frames, `[B]`.
         second: rows of the second frames, `[B]`, of the same episodes.
@@ -125,6 +142,8 @@ def between_frames(
     """
     if kind == "difference":
         return values[second] - values[first]
+    if kind == "first":
+        return values[first]
     if kind == "angle":
         turned = values[second].astype(np.float64) - values[first].astype(np.float64)
         return np.concatenate([np.sin(turned), np.cos(turned)], axis=1).astype(np.float32)

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
+
+from handsight.errors import HandsightError
+from handsight.recordings.layout import how_to_mend
+
+MEND = "restore it from a copy of the recording, or mend it with --repair"
+"""The remedy for damage that a repair undoes, or whose episodes it leaves out."""
 
 
 @dataclass(frozen=True)
@@ -24,3 +31,8 @@ class Problem:
 
     def __str__(self) -> str:
         return f"{self.severity}: {self.where}: {self.what}; {self.remedy}"
+
+
+def damaged(root: Path, where: str, error: HandsightError) -> Problem:
+    """Return the problem that an error tells of, which gives the same advice in its own words."""
+    return Problem("error", where, str(error).removesuffix(f"; {how_to_mend(root)}"), MEND)

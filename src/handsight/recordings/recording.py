@@ -9,20 +9,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 import numpy.typing as npt
 
 from handsight.errors import HandsightError
+from handsight.recordings.decoding import Decoder, usable_cores
 from handsight.recordings.episodes import Episodes, read_episodes
 from handsight.recordings.features import BOOKKEEPING_FEATURES
-from handsight.recordings.frames import FrameReader, ImageFrames, VideoFrames
+from handsight.recordings.frames import HELD_BYTES, FrameReader, ImageFrames, VideoFrames
 from handsight.recordings.hub import folder_of
 from handsight.recordings.layout import INFO, read_info, shown
 from handsight.recordings.recovery import recover_if_killed
 from handsight.recordings.selection import read_features
-from handsight.recordings.splits import SPLITS, split_by_episode
-from handsight.recordings.streams import cached_stream
+from handsight.recordings.splits import SPLITS, split_by_episode, unknown_parts
+from handsight.recordings.streams import cache_root, cached_stream
 
 _SCAN = 64
 """Frames that `scan` gives at once."""
@@ -82,9 +84,10 @@ class Recording:
         videos = [self.name_on_disk(name) for name in self.cameras if self.features[name].dtype == "video"]
         self._episodes: Episodes = read_episodes(self.root, self.info, videos)
         self.episode_starts = self._episodes.starts
-        self.facts = dict(self._episodes.facts)
+        self.facts: Mapping[str, npt.NDArray[Any]] = self._episodes.facts
         self.tasks = self._episodes.tasks
-        self._readers: dict[tuple[str, bool], FrameReader] = {}
+        self._decoders: dict[tuple[str, bool], Decoder] = {}
+        self._streams: dict[str, npt.NDArray[Any]] = {}
         self._process = os.getpid()
         self._reading = threading.Lock()
 
@@ -116,7 +119,7 @@ class Recording:
         digest = hashlib.blake2b((self.root / INFO).read_bytes(), digest_size=16)
         for folder in ("meta/episodes", "data", "videos"):
             for path in sorted((self.root / folder).rglob("*.*")):
-                status = path.stat()
+                status = path.stat() if path.exists() else path.lstat()  # a link may lead nowhere
                 place = path.relative_to(self.root).as_posix()
                 digest.update(f"{place}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
         return digest.hexdigest()
@@ -135,8 +138,11 @@ class Recording:
             raise self._selection.lacks(name, name, [n for n, f in self.features.items() if not f.is_camera])
         if feature.is_camera:
             raise HandsightError(f"{name!r} is a camera; its pictures come from frames() or scan()")
-        column = self.name_on_disk(name)
-        return cached_stream(self.root, self._episodes.data_files(), column, feature, self.fingerprint)
+        if name not in self._streams:
+            column = self.name_on_disk(name)
+            files = self._episodes.data_files()
+            self._streams[name] = cached_stream(self.root, files, column, feature, self.fingerprint)
+        return self._streams[name]
 
     def frames(self, indices: npt.ArrayLike, camera: str | None = None) -> npt.NDArray[np.uint8]:
         """Decode frames: RGB uint8 `[n, H, W, 3]`.
@@ -155,9 +161,11 @@ class Recording:
                 f"{shown(self.root)} has frames 0 to {self.num_frames - 1}"
             )
         camera = self._one_camera(camera)
-        unique, places = np.unique(wanted, return_inverse=True)
-        with self._reading:
-            return self._decode(camera, unique, threads=False)[places]
+        unique, rows, which = np.unique(wanted, return_index=True, return_inverse=True)
+        frames = self._decode(camera, unique, rows, len(wanted), in_sequence=False)
+        again = np.flatnonzero(rows[which] != np.arange(len(wanted)))
+        frames[again] = frames[rows[which[again]]]
+        return frames
 
     def scan(self, camera: str | None = None, start: int = 0) -> Iterator[tuple[int, npt.NDArray[np.uint8]]]:
         """Yield all frames in order, a few at a time: the first one's number, and RGB uint8 `[n, H, W, 3]`.
@@ -169,9 +177,8 @@ class Recording:
         camera = self._one_camera(camera)
         for first in range(start, self.num_frames, _SCAN):
             indices = np.arange(first, min(first + _SCAN, self.num_frames))
-            with self._reading:
-                frames = self._decode(camera, indices, threads=True)
-            yield first, frames
+            rows = indices - first
+            yield first, self._decode(camera, indices, rows, len(rows), in_sequence=True)
 
     def splits(self) -> npt.NDArray[np.str_]:
         """Return each episode's part, `[E]`: the fact `split`, or else by a hash of the index.
@@ -181,7 +188,7 @@ class Recording:
         """
         if "split" not in self.facts:
             return split_by_episode(self.num_episodes)
-        unknown = sorted(set(self.facts["split"].tolist()) - set(SPLITS), key=str)
+        unknown = unknown_parts(self.facts["split"])
         if unknown:
             raise HandsightError(
                 f"{shown(self.root)}: fact 'split' holds {unknown[0]!r}; expected {', '.join(SPLITS)}"
@@ -190,41 +197,70 @@ class Recording:
 
     def close(self) -> None:
         """Close the files that `frames` and `scan` keep open; they open again when needed."""
-        for reader in self._readers.values():
-            reader.close()
-        self._readers = {}
+        for decoder in self._decoders.values():
+            decoder.close()
+        self._decoders = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name not in ("_readers", "_reading")}
+        left_out = ("_decoders", "_streams", "_reading")
+        return {name: value for name, value in vars(self).items() if name not in left_out}
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
         vars(self).update(state)
-        self._readers, self._reading, self._process = {}, threading.Lock(), os.getpid()
+        self._decoders, self._streams = {}, {}
+        self._reading, self._process = threading.Lock(), os.getpid()
 
-    def _decode(self, camera: str, indices: npt.NDArray[np.int64], *, threads: bool) -> npt.NDArray[np.uint8]:
-        feature = self.features[camera]
-        frames = np.empty((len(indices), *feature.shape), dtype=np.uint8)
-        for place, frame in enumerate(self._reader(camera, threads).read(indices)):
-            if frame.shape != feature.shape:
+    def _decode(
+        self,
+        camera: str,
+        indices: npt.NDArray[np.int64],
+        rows: npt.NDArray[np.int64],
+        count: int,
+        *,
+        in_sequence: bool,
+    ) -> npt.NDArray[np.uint8]:
+        """Return `count` frames, of which those of `rows` are decoded: frames `indices`, which ascend."""
+        shape = self.features[camera].shape
+        made = [np.empty((0, *shape), dtype=np.uint8)]
+        making = threading.Lock()
+
+        def put(place: int, frame: npt.NDArray[np.uint8]) -> None:
+            if frame.shape != shape:
                 raise HandsightError(
                     f"{shown(self.root)}: frame {indices[place]} of {camera!r} is {frame.shape}; "
-                    f"meta/info.json says {feature.shape}"
+                    f"meta/info.json says {shape}"
                 )
-            frames[place] = frame
-        return frames
+            with making:
+                if not len(made[0]):  # not before: info.json may say any size
+                    made[0] = np.empty((count, *shape), dtype=np.uint8)
+            made[0][rows[place]] = frame
 
-    def _reader(self, camera: str, threads: bool) -> FrameReader:
+        with self._reading:
+            self._decoder(camera, in_sequence).decode(indices, put)
+        return made[0]
+
+    def _decoder(self, camera: str, in_sequence: bool) -> Decoder:
         if self._process != os.getpid():  # a forked process must not share file positions with its parent
-            self._readers, self._process = {}, os.getpid()
-        key = (camera, threads)
-        if key not in self._readers:
+            self._decoders, self._process = {}, os.getpid()
+        key = (camera, in_sequence)
+        if key not in self._decoders:
             name = self.name_on_disk(camera)
-            self._readers[key] = (
-                VideoFrames(self.root, self._episodes, name, self.fps, threads=threads)
-                if self.features[camera].dtype == "video"
-                else ImageFrames(self.root, self._episodes, name)
-            )
-        return self._readers[key]
+            video = self.features[camera].dtype == "video"
+
+            def new_reader() -> FrameReader:
+                if video:
+                    return VideoFrames(self.root, self._episodes, name, self.fps, threads=in_sequence)
+                if in_sequence:
+                    return ImageFrames(self.root, self._episodes, name, held_bytes=0)
+                return ImageFrames(self.root, self._episodes, name, HELD_BYTES // readers, copy)
+
+            def copy() -> Path:
+                return cache_root() / self.fingerprint / f"{quote(name, safe='')}.pictures"
+
+            # In sequence a video decoder does better with threads of its own: there is nothing to skip.
+            readers = 1 if video and in_sequence else usable_cores()
+            self._decoders[key] = Decoder(new_reader, readers)
+        return self._decoders[key]
 
     def _one_camera(self, camera: str | None) -> str:
         if camera is None and len(self.cameras) == 1:

@@ -64,8 +64,11 @@ def begin(root: Path, info: Mapping[str, Any]) -> dict[str, Any]:
         raise HandsightError(
             f"{shown(root)} goes on only as it began: it has {disagreements[0]}; use the same or a new folder"
         )
-    seal(root)
-    there = read_info(root)
+    if there["handsight"].get("left_out") and info["handsight"]["world"] is not None:
+        raise HandsightError(
+            f"{shown(root)} lost episodes in a repair, and its world makes each by its number: going on "
+            "would make some twice; give a new folder, and train on both"
+        )
     limits = {key: info[key] for key in ("data_files_size_in_mb", "video_files_size_in_mb")}
     if not limits.items() <= there.items():
         there |= limits

@@ -17,6 +17,9 @@ from handsight.errors import HandsightError
 from handsight.recordings.clips import Clips
 from handsight.recordings.features import Between
 from handsight.recordings.needs import Needs, between_frames, resolve_between
+from handsight.recordings.order import Order
+from handsight.recordings.pairing import draw_frames, opposite_angles, opposite_frames
+from handsight.recordings.pieces import Pieces, check_quaternions, pieces_of
 
 Batch = dict[str, Tensor]
 """One batch of a need.
@@ -29,9 +32,10 @@ Batch = dict[str, Tensor]
 class Sampler:
     """Draws batches.
 
-    An epoch is a permutation of all frames of all clips; each is the first frame of one sample, the others
-    are drawn as `Needs.pairing` says (a window that would pass its clip's end is moved back). The last,
-    incomplete batch of an epoch is left out.
+    An epoch is a permutation of all frames of all clips, computed and never held; each is the first frame of
+    one sample, the others are drawn as `Needs.pairing` says (a window that would pass its clip's end is moved
+    back). The last, incomplete batch of an epoch is left out. A clip ends where a stream that the sample
+    needs is not finite: such frames are not drawn, nor pairs across them.
 
     Args:
         clips: what to draw from.
@@ -40,7 +44,8 @@ class Sampler:
         seed: of the run.
 
     Raises:
-        HandsightError: when the batch is larger than the data, or the clips are too short.
+        HandsightError: when the batch is larger than the data, the clips are too short, or a rotation is no
+            unit quaternion.
     """
 
     def __init__(self, clips: Clips, needs: Mapping[str, Needs], batch_size: int, seed: int) -> None:
@@ -75,7 +80,12 @@ class Sampler:
                     f"stream '{stream}' declares 'stack', and '{name}' has no fixed gap: its length varies."
                     " Give pairing 'window' with one fixed gap, as in (10, 10), or another --between"
                 )
-        self._orders: dict[str, tuple[int, NDArray[np.int64]]] = {}
+            if kind == "relative_rotation":
+                check_quaternions(clips, stream)
+        self._angles = {
+            name: self._angle_of(name) for name, need in self.needs.items() if need.pairing == "opposite"
+        }
+        self._pieces = {name: self._usable(name) for name in self.needs}
         self._codes: dict[str, NDArray[np.int64]] = {}
         self.vocabulary: dict[str, list[str]] = {}
         for fact in {fact for need in self.needs.values() for fact in need.facts}:
@@ -85,8 +95,9 @@ class Sampler:
 
     @property
     def steps_per_epoch(self) -> int:
-        """Full batches in one pass over all frames."""
-        return self.clips.num_frames // self.batch_size
+        """Full batches in one pass over all frames that can be drawn."""
+        frames = max((pieces.num_frames for pieces in self._pieces.values()), default=self.clips.num_frames)
+        return frames // self.batch_size
 
     def batch(self, need: str, step: int, rank: int = 0, world_size: int = 1) -> Batch:
         """Return this process's slice of batch `step`.
@@ -112,41 +123,66 @@ class Sampler:
         words = [self.seed, zlib.crc32(need.encode()), zlib.crc32(purpose.encode()), number]
         return np.random.Generator(np.random.Philox(np.random.SeedSequence(words)))
 
-    def _draw(self, need: str, step: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        epoch, within = divmod(step, self.steps_per_epoch)
-        order = self._epoch(need, epoch)[within * self.batch_size : (within + 1) * self.batch_size]
-        return self._draw_from(need, self._generator(need, "step", step), order, self.batch_size)
+    def _angle_of(self, need: str) -> str | None:
+        """Return the stream by which `opposite` finds the other side: the need's own, else a declared one."""
+        own = [stream for (name, stream), kind in self.kinds.items() if (name, kind) == (need, "angle")]
+        each = [recording.features for recording in self.clips.recordings]
+        single = [
+            stream
+            for stream in (*own, *(name for name, feature in each[0].items() if feature.between == "angle"))
+            if all(stream in features and features[stream].shape == (1,) for features in each)
+        ]
+        return single[0] if single else None
 
-    def _epoch(self, need: str, epoch: int) -> NDArray[np.int64]:
-        held = self._orders.get(need)
-        if held is None or held[0] != epoch:
-            held = self._orders[need] = (
-                epoch,
-                self._generator(need, "epoch", epoch).permutation(self.clips.num_frames),
+    def _usable(self, name: str) -> Pieces:
+        """Return the runs of frames that a need's samples are drawn within."""
+        need, angle = self.needs[name], self._angles.get(name)
+        streams = dict.fromkeys((*need.between, *(() if angle is None else (angle,))))
+        pieces = pieces_of(self.clips, list(streams), need.shortest_clip)
+        if pieces.num_frames < self.batch_size:
+            raise HandsightError(
+                f"a batch of {self.batch_size} is larger than the data: between the gaps of"
+                f" {', '.join(streams)}, {pieces.num_frames} frames can be drawn. Make it smaller"
+                " (--batch-size), or choose another stream"
             )
-        return held[1]
+        return pieces
+
+    def _draw(self, need: str, step: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        frames = self._pieces[need].num_frames
+        epoch, within = divmod(step, frames // self.batch_size)
+        places = np.arange(within * self.batch_size, (within + 1) * self.batch_size, dtype=np.int64)
+        order = Order(frames, self._generator(need, "epoch", epoch)).at(places)
+        return self._draw_from(need, self._generator(need, "step", step), order, self.batch_size)
 
     def _draw_from(
         self, need: str, generator: np.random.Generator, order: NDArray[np.int64] | None, count: int
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return clips `[count]` and frame numbers `[count, F]`."""
-        needs, clips = self.needs[need], self.clips
+        needs, pieces = self.needs[need], self._pieces[need]
         if order is None:
-            order = generator.integers(0, clips.num_frames, count)
-        clip, first = clips.locate(order)
-        start, end = clips.start[clip], clips.start[clip] + clips.length[clip]
-        if needs.pairing == "uniform":
-            later = generator.integers(start[:, None], end[:, None], (count, needs.frames - 1))
-            return clip, np.concatenate([first[:, None], later], axis=1)
-        assert needs.gap is not None
-        low, high = needs.gap
-        # A gap is drawn only as wide as the clip allows, and the first frame moves back where the others
-        # would pass the clip's end.
-        widest = np.minimum(high, (clips.length[clip] - 1) // max(1, needs.frames - 1))
-        gaps = generator.integers(low, widest[:, None] + 1, (count, needs.frames - 1))
-        offsets = np.concatenate([np.zeros((count, 1), dtype=np.int64), np.cumsum(gaps, axis=1)], axis=1)
-        first = np.minimum(first, end - 1 - offsets[:, -1])
-        return clip, first[:, None] + offsets
+            order = generator.integers(0, pieces.num_frames, count)
+        piece, first = pieces.locate(order)
+        start, length = pieces.start[piece], pieces.length[piece]
+        if needs.pairing == "opposite":
+            frames = np.stack([first, self._opposite(self._angles[need], first, start, length)], axis=1)
+        else:
+            frames = draw_frames(needs, generator, first, start, length)
+        return pieces.clip[piece], frames
+
+    def _opposite(
+        self,
+        angle: str | None,
+        first: NDArray[np.int64],
+        start: NDArray[np.int64],
+        length: NDArray[np.int64],
+    ) -> NDArray[np.int64]:
+        if angle is None:
+            return opposite_frames(first, start, length)
+        found = np.empty_like(first)
+        for rows, values, local in self.clips.stream_rows(angle, first):
+            offset = first[rows] - local
+            found[rows] = offset + opposite_angles(values[:, 0], local, start[rows] - offset, length[rows])
+        return found
 
     def _between(self, need: str, stream: str, frames: NDArray[np.int64]) -> NDArray[np.float32]:
         parts = [

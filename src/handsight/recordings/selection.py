@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 
 from handsight.errors import HandsightError
-from handsight.recordings.features import BOOKKEEPING_FEATURES, Feature
-from handsight.recordings.layout import INFO, shown
+from handsight.recordings.features import BOOKKEEPING_FEATURES, NUMBERS, Feature
+from handsight.recordings.layout import INFO, how_to_mend, is_inside, shown
+
+LONGEST_NAME = 200
+"""Of a stream, in bytes; files are named after it."""
+LONGEST_SIDE = 32_767
+"""Of a picture, in pixels: what OpenCV can scale."""
+MOST_VALUES = 2**27
+"""Of a stream, in one frame."""
 
 
 @dataclass(frozen=True)
@@ -86,32 +95,54 @@ def read_features(root: Path, info: Mapping[str, Any]) -> Selection:
     for name, entry in info["features"].items():
         if name in BOOKKEEPING_FEATURES:
             continue
-        if not isinstance(entry, dict) or not isinstance(entry.get("shape"), list) or "dtype" not in entry:
-            raise HandsightError(f"{shown(root / INFO)}: stream {name!r} lacks dtype or shape; restore it")
-        reason = _unreadable(entry)
+        if not is_described(entry):
+            raise HandsightError(
+                f"{shown(root / INFO)}: stream {name!r} lacks dtype or shape; {how_to_mend(root)}"
+            )
+        reason = unreadable(name, entry)
         if reason is None:
             declared = ours.get(name) if isinstance(ours, dict) else None
             channels_first = entry["dtype"] in ("image", "video") and entry["shape"][2] != 3
             if channels_first:  # so some describe them; the pictures themselves have no order of axes
                 entry = {**entry, "shape": [*entry["shape"][1:], 3]}
-            features[name] = Feature.from_info(entry, declared if isinstance(declared, dict) else {})
+            try:
+                features[name] = Feature.from_info(entry, declared if isinstance(declared, dict) else {})
+            except HandsightError as error:
+                raise HandsightError(
+                    f"{shown(root / INFO)}: stream {name!r}: {error}; {how_to_mend(root)}"
+                ) from None
         else:
             unsupported[name] = f"{name!r} is {reason}"
     return Selection(root, features, unsupported)
 
 
-def _unreadable(entry: Mapping[str, Any]) -> str | None:
+def is_described(entry: Any) -> bool:
+    """Whether an entry of `info.json` says what a stream is."""
+    return isinstance(entry, dict) and isinstance(entry.get("shape"), list) and "dtype" in entry
+
+
+def unreadable(name: str, entry: Mapping[str, Any]) -> str | None:
     """Return why a stream cannot be read here, or None."""
     kind, shape = entry["dtype"], entry["shape"]
-    if not all(isinstance(size, int) and size > 0 for size in shape):
+    if len(quote(name, errors="replace")) > LONGEST_NAME:
+        return "of a name that no file can have"
+    if not shape or not all(isinstance(size, int) and size > 0 for size in shape):
         return f"of shape {shape}"
     if kind in ("image", "video"):
         rgb = len(shape) == 3 and (shape[2] == 3 or shape[0] == 3)
-        return None if rgb else f"no RGB camera but of shape {shape}"
-    if kind in ("bool", "string"):
-        return None
+        if not rgb or max(shape) > LONGEST_SIDE:
+            return f"no RGB camera but of shape {shape}"
+        # Its name is that of a folder.
+        return None if kind == "image" or (is_inside(name) and "/" not in name) else "called like no folder"
+    if math.prod(shape) > MOST_VALUES:
+        return f"of shape {shape}, more than {MOST_VALUES} values a frame"
+    return None if kind in ("bool", "string") or _is_number(kind) else f"of dtype {kind!r}"
+
+
+def _is_number(kind: Any) -> bool:
+    if not isinstance(kind, str) or not kind.isidentifier():
+        return False
     try:
-        readable = np.dtype(kind).kind in "iuf"
-    except TypeError:
-        readable = False
-    return None if readable else f"of dtype {kind!r}"
+        return np.dtype(kind).name in NUMBERS
+    except (TypeError, ValueError):
+        return False

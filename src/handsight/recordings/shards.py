@@ -13,30 +13,36 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from handsight.errors import HandsightError
 from handsight.recordings import journal
 from handsight.recordings.columns import data_schema, to_numpy
+from handsight.recordings.declarations import check_facts
 from handsight.recordings.durable import partial, publish, write_json
+from handsight.recordings.episode_rows import EpisodeRows
 from handsight.recordings.features import BOOKKEEPING_FEATURES, Feature
 from handsight.recordings.layout import (
-    DATA,
+    DATA_FILES_SIZE_IN_MB,
     EPISODES,
     INFO,
     MEGABYTE,
     PARTIAL,
     STATS,
     TASKS,
-    VIDEO,
+    VIDEO_FILES_SIZE_IN_MB,
+    how_to_mend,
     next_file,
     read_info,
+    repair_command,
     shown,
 )
 from handsight.recordings.sealed import Sealed, read_sealed
-from handsight.recordings.stats import Figures, Total, stream_figures, to_lists
-from handsight.recordings.videos import JoinedVideo
+from handsight.recordings.selection import read_features
+from handsight.recordings.shard_files import DataShards, VideoShards
+from handsight.recordings.stats import Figures, are_whole, figures_shape, streams_figures, to_lists
+from handsight.recordings.tables import DAMAGED
 
 _NUMBERED = re.compile(r"chunk-(\d+)/file-(\d+)\.\w+$")
 
@@ -52,7 +58,9 @@ def seal(root: Path) -> int:
     """
     info = read_info(root)
     sealed = read_sealed(root, info)
-    _remove_leftovers(root, sealed)
+    for folder in ("data", "videos", "meta"):
+        for path in (root / folder).rglob(f"*{PARTIAL}"):
+            path.unlink()
     count = _write(root, info, sealed)
     journal.remove(root)
     return count
@@ -62,10 +70,17 @@ def pending(root: Path, info: Mapping[str, Any]) -> Iterator[journal.Entry]:
     """Yield the journal's episodes that are not sealed.
 
     Raises:
-        HandsightError: the journal's first episode is not the recording's next.
+        HandsightError: the journal's first episode is not the recording's next, its episodes are not what
+            `info.json` describes, or one is damaged that is not the last.
     """
-    expected = int(info["total_episodes"])
+    expected, frame = int(info["total_episodes"]), int(info["total_frames"])
+    features = read_features(root, info).on_disk
+    schema = data_schema(features)
+    cameras = {name for name, feature in features.items() if feature.dtype == "video"}
+    facts = info["handsight"]["facts"]
+    end, size = 0, journal.size_of(root)
     for entry in journal.read(root):
+        end = entry.end
         if entry.episode < expected:
             continue  # sealed; the kill came before the journal was removed
         if entry.episode != expected:
@@ -74,21 +89,57 @@ def pending(root: Path, info: Mapping[str, Any]) -> Iterator[journal.Entry]:
                 "next; "
                 "meta/ and journal/ are not of the same recording, restore both from one copy"
             )
-        expected += 1
+        first = entry.batch.column("index")[0].as_py() if entry.batch.schema.equals(schema) else None
+        fits = set(entry.videos) == cameras and check_facts(facts, entry.facts, expected) == entry.facts
+        if first != frame or not fits:
+            what = "other streams" if first is None else f"frame {first} where frame {frame} is next"
+            raise HandsightError(
+                f"{shown(root)}: its journal holds {what}: {INFO} was changed meanwhile; {how_to_mend(root)}"
+            )
+        expected, frame = expected + 1, frame + entry.batch.num_rows
         yield entry
+    if later := journal.later_episodes(root, end, size):
+        raise HandsightError(
+            f"{shown(root)}: an episode in its journal is damaged, and {later} stand behind it; to keep "
+            f"those: {repair_command(root)}"
+        )
+
+
+def refuse_uncounted(root: Path, sealed: Sealed, end: int) -> None:
+    """Refuse to write over files that `info.json` never counted, unless the journal holds their episodes too.
+
+    Args:
+        root: of the recording.
+        sealed: what `info.json` counts.
+        end: number of the episode behind the journal's last.
+
+    Raises:
+        HandsightError: a file holds a later episode.
+    """
+    for path in _uncounted(root, sealed):
+        try:
+            with pq.ParquetFile(path) as file:
+                last = pc.max(file.read(columns=["episode_index"]).column(0)).as_py() or 0
+        except DAMAGED:
+            continue  # a video, or nothing that could be lost
+        if last >= end:
+            raise HandsightError(
+                f"{shown(path)} holds episode {last}, which {INFO} does not count; to have it counted: "
+                f"{repair_command(root)}"
+            )
 
 
 def _write(root: Path, info: dict[str, Any], sealed: Sealed) -> int:
     features = sealed.features
     cameras = [name for name, feature in features.items() if feature.dtype == "video"]
-    limit = float(info["video_files_size_in_mb"]) * MEGABYTE
-    data = _DataShards(root, sealed, data_schema(features), float(info["data_files_size_in_mb"]) * MEGABYTE)
-    videos = {key: _VideoShards(root, sealed, key, float(info["fps"]), limit) for key in cameras}
-    tasks = list(sealed.tasks)
-    totals = {name: Total(figures) for name, figures in sealed.totals().items()}
-    rows: list[dict[str, Any]] = []
+    limit = float(info.get("video_files_size_in_mb") or VIDEO_FILES_SIZE_IN_MB) * MEGABYTE
+    data_limit = float(info.get("data_files_size_in_mb") or DATA_FILES_SIZE_IN_MB) * MEGABYTE
+    data = DataShards(root, sealed, data_schema(features), data_limit)
+    videos = {key: VideoShards(root, sealed, key, float(info["fps"]), limit) for key in cameras}
+    tasks = dict.fromkeys(sealed.tasks)
+    rows = EpisodeRows(sealed.fact_types, sealed.totals())
     frames = int(info["total_frames"])
-    chunk, file = next_file(*sealed.last["meta/episodes"], int(info["chunks_size"]))
+    chunk, file = next_file(*sealed.last["meta/episodes"], sealed.chunks_size)
     for entry in pending(root, info):
         row: dict[str, Any] = {
             "episode_index": entry.episode,
@@ -101,135 +152,56 @@ def _write(root: Path, info: dict[str, Any], sealed: Sealed) -> int:
         for key in cameras:
             row |= videos[key].add(entry.videos[key], entry.batch.num_rows)
         row |= entry.facts
-        for name, figures in _figures(entry, features).items():
-            totals.setdefault(name, Total()).add(figures)
-            row |= {f"stats/{name}/{key}": value for key, value in to_lists(figures).items()}
         row |= {"meta/episodes/chunk_index": chunk, "meta/episodes/file_index": file}
-        if entry.task not in tasks:
-            tasks.append(entry.task)
-        rows.append(row)
+        tasks.setdefault(entry.task)
+        rows.add(row, _figures(entry, features))
     finished = data.close() + [path for shards in videos.values() for path in shards.close()]
-    if not rows:
+    if not rows.count:
         return 0
+    refuse_uncounted(root, sealed, int(info["total_episodes"]) + rows.count)
+    for path in _uncounted(root, sealed):
+        path.unlink()
     path = root / EPISODES.format(chunk_index=chunk, file_index=file)
-    pq.write_table(_episode_table(rows, sealed.fact_types), partial(path))
+    pq.write_table(rows.table(), partial(path))
     for done in [*finished, path]:
         publish(done)
     frame = pd.DataFrame(
-        {"task_index": range(len(tasks))}, index=pd.Index(tasks, name="task", dtype="object")
+        {"task_index": range(len(tasks))}, index=pd.Index(list(tasks), name="task", dtype="object")
     )
     frame.to_parquet(partial(root / TASKS))
     publish(root / TASKS)
-    write_json(root / STATS, {n: to_lists(f) for n, t in totals.items() if (f := t.figures()) is not None})
-    episodes = int(info["total_episodes"]) + len(rows)
+    write_json(root / STATS, {name: to_lists(figures) for name, figures in rows.totals().items()})
+    episodes = int(info["total_episodes"]) + rows.count
     info |= {"total_episodes": episodes, "total_frames": frames, "total_tasks": len(tasks)}
     info["splits"] = {"train": f"0:{episodes}"}
     write_json(root / INFO, info)
-    return len(rows)
+    return rows.count
 
 
 def _figures(entry: journal.Entry, features: Mapping[str, Feature]) -> dict[str, Figures]:
-    figures: dict[str, Figures] = {}
-    for name, feature in {**features, **BOOKKEEPING_FEATURES}.items():
-        if feature.is_camera:
-            if name in entry.figures:
-                figures[name] = entry.figures[name]
-        elif feature.dtype != "string":
-            figures[name] = stream_figures(to_numpy(entry.batch.column(name), feature, name))
-    return figures
+    cameras = {
+        name: entry.figures[name]
+        for name, feature in features.items()
+        if name in entry.figures and are_whole(entry.figures[name], figures_shape(feature))
+    }
+    streams = {
+        name: to_numpy(entry.batch.column(name), feature, name)
+        for name, feature in {**features, **BOOKKEEPING_FEATURES}.items()
+        if not feature.is_camera and feature.dtype != "string"
+    }
+    return cameras | streams_figures(streams)
 
 
-def _episode_table(rows: list[dict[str, Any]], fact_types: Mapping[str, pa.DataType]) -> pa.Table:
-    arrays = {}
-    for name in dict.fromkeys(name for row in rows for name in row):
-        kind = pa.list_(pa.string()) if name == "tasks" else fact_types.get(name)
-        arrays[name] = pa.array([row.get(name) for row in rows], kind)
-    return pa.table(arrays)
-
-
-def _remove_leftovers(root: Path, sealed: Sealed) -> None:
-    """Remove what a killed seal left behind: unnamed files, and files that `info.json` never counted."""
+def _uncounted(root: Path, sealed: Sealed) -> list[Path]:
+    """Return the shards that `info.json` never counted: what a killed seal left behind."""
+    found = []
     for folder in ("data", "videos", "meta"):
         for path in sorted((root / folder).rglob("*")):
-            if path.name.endswith(PARTIAL):
-                path.unlink()
-                continue
             place = path.relative_to(root).as_posix()
             numbered = _NUMBERED.search(place)
-            if numbered is None or path.is_dir():
+            if numbered is None or not path.is_file():
                 continue
             kind = place[: numbered.start()].rstrip("/")
             if kind in sealed.last and (int(numbered[1]), int(numbered[2])) > sealed.last[kind]:
-                path.unlink()
-
-
-class _DataShards:
-    """Parquet files, one row group an episode; a new one where the coming episode would reach the limit."""
-
-    def __init__(self, root: Path, sealed: Sealed, schema: pa.Schema, limit: float) -> None:
-        self._root, self._schema, self._limit = root, schema, limit
-        self._place, self._chunks_size = sealed.last["data"], sealed.chunks_size
-        self._writer: pq.ParquetWriter | None = None
-        self._sink: Any = None
-        self._finished: list[Path] = []
-
-    def add(self, batch: pa.RecordBatch) -> dict[str, int]:
-        if self._writer is None or self._sink.tell() + batch.nbytes >= self._limit:
-            self._finish()
-            self._place = next_file(*self._place, self._chunks_size)
-            path = self._root / DATA.format(chunk_index=self._place[0], file_index=self._place[1])
-            self._sink = pa.OSFile(str(partial(path)), "wb")
-            # Column statistics would double the footer of a file of many one-frame episodes.
-            self._writer = pq.ParquetWriter(
-                self._sink, self._schema, compression="snappy", write_statistics=False
-            )
-            self._finished.append(path)
-        self._writer.write_batch(batch, row_group_size=max(1, batch.num_rows))
-        return {"data/chunk_index": self._place[0], "data/file_index": self._place[1]}
-
-    def close(self) -> list[Path]:
-        self._finish()
-        return self._finished
-
-    def _finish(self) -> None:
-        if self._writer is not None:
-            self._writer.close()
-            self._sink.close()
-            self._writer = None
-
-
-class _VideoShards:
-    """One camera's mp4 files; a new one where an episode would reach the limit or was encoded otherwise."""
-
-    def __init__(self, root: Path, sealed: Sealed, key: str, fps: float, limit: float) -> None:
-        self._root, self._key, self._fps, self._limit = root, key, fps, limit
-        self._place, self._chunks_size = sealed.last[f"videos/{key}"], sealed.chunks_size
-        self._video: JoinedVideo | None = None
-        self._finished: list[Path] = []
-
-    def add(self, source: Path, length: int) -> dict[str, Any]:
-        video = self._video
-        span = None
-        if video is not None and video.size + source.stat().st_size < self._limit:
-            span = video.add(source, length)
-        if span is None:
-            self.close()
-            self._place = next_file(*self._place, self._chunks_size)
-            chunk, file = self._place
-            path = self._root / VIDEO.format(video_key=self._key, chunk_index=chunk, file_index=file)
-            self._video = video = JoinedVideo(partial(path), self._fps)
-            self._finished.append(path)
-            span = video.add(source, length)
-            assert span is not None, "an empty file takes any episode"
-        return {
-            f"videos/{self._key}/chunk_index": self._place[0],
-            f"videos/{self._key}/file_index": self._place[1],
-            f"videos/{self._key}/from_timestamp": span[0],
-            f"videos/{self._key}/to_timestamp": span[1],
-        }
-
-    def close(self) -> list[Path]:
-        if self._video is not None:
-            self._video.close()
-            self._video = None
-        return self._finished
+                found.append(path)
+    return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -47,6 +48,12 @@ def split_by_episode(
             members = np.flatnonzero(part == largest)
             part[members[np.argmax(uniform[members])]] = empty
     return np.array(SPLITS)[part]
+
+
+def unknown_parts(values: npt.NDArray[Any]) -> list[str]:
+    """Return the words among `values`, `[E]`, that name no part, each once."""
+    words = np.asarray(values, dtype=np.str_)
+    return sorted(set(words[~np.isin(words, SPLITS)].tolist()))
 
 
 def _hash(count: int, seed: int) -> npt.NDArray[np.float64]:

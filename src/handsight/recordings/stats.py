@@ -6,17 +6,23 @@ weighted by count for quantiles (its `aggregate_stats`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from handsight.recordings.features import Feature
 
 QUANTILES = (0.01, 0.10, 0.50, 0.90, 0.99)
 Figures = dict[str, npt.NDArray[Any]]
 """`min`, `max`, `mean`, `std`, `q01` … `q99` of a stream's shape, and `count` `[1]`."""
 
 _CHANNEL_OFFSETS = np.array([0, 256, 512])
+PACK = 1024
+"""Episodes whose figures are added up together; as Python objects they take much memory."""
+_VALUES = 4_000_000
+"""Numbers of an episode that are looked at together: the longest episodes take no more memory than that."""
 _PIXELS = 32
 """A picture's short side is thinned to about this many pixels before it is counted."""
 
@@ -26,21 +32,37 @@ def quantile_name(quantile: float) -> str:
     return f"q{round(quantile * 100):02d}"
 
 
-def stream_figures(values: npt.NDArray[Any]) -> Figures:
-    """Return the figures of one episode of numbers `[T, *shape]`, over T."""
-    numbers = values.astype(np.float64, copy=False)
-    if len(numbers) == 1:  # one-frame episodes come by the million
-        first = numbers[0]
-        return _figures(first, first, first, np.zeros_like(first), [first] * len(QUANTILES), 1)
-    quantiles = np.quantile(numbers, QUANTILES, axis=0)
-    return _figures(
-        numbers.min(axis=0),
-        numbers.max(axis=0),
-        numbers.mean(axis=0),
-        numbers.std(axis=0),
-        list(quantiles),
-        len(numbers),
-    )
+def streams_figures(streams: Mapping[str, npt.NDArray[Any]]) -> dict[str, Figures]:
+    """Return the figures of one episode's streams of numbers, each `[T, *shape]`, over T.
+
+    They are taken of all streams at once: one by one would cost as much again for each, and short episodes
+    come by the million.
+    """
+    if not streams:
+        return {}
+    length = len(next(iter(streams.values())))
+    width = max(1, _VALUES // length)
+    wide = [values.reshape(length, -1) for values in streams.values()]
+    pieces = [values[:, i : i + width] for values in wide for i in range(0, values.shape[1], width)]
+    if sum(piece.shape[1] for piece in pieces) <= width:
+        pieces = [np.concatenate(pieces, axis=1, dtype=np.float64)]
+    rows = np.concatenate([_over_frames(piece.astype(np.float64)) for piece in pieces], axis=1)
+    ends = np.cumsum([values.shape[1] for values in wide])
+    found = {}
+    for (name, values), mine in zip(streams.items(), np.split(rows, ends[:-1], axis=1), strict=True):
+        lowest, highest, mean, deviation, *quantiles = mine.reshape(-1, *values.shape[1:])
+        found[name] = _figures(lowest, highest, mean, deviation, quantiles, length)
+    return found
+
+
+def _over_frames(numbers: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return minimum, maximum, mean, deviation and the quantiles of each column, a row each."""
+    place = np.array(QUANTILES)[:, None] * (len(numbers) - 1)
+    below = place.astype(np.intp)
+    ordered = np.sort(numbers, axis=0)
+    lower, upper = ordered[below[:, 0]], ordered[np.minimum(below[:, 0] + 1, len(numbers) - 1)]
+    moments = [numbers.min(axis=0), numbers.max(axis=0), numbers.mean(axis=0), numbers.std(axis=0)]
+    return np.concatenate([np.stack(moments), lower + (upper - lower) * (place - below)])
 
 
 class PictureFigures:
@@ -98,30 +120,95 @@ class Total:
         self._total = start
 
     def add(self, episode: Figures) -> None:
-        """Take one more episode in."""
-        self._total = episode if self._total is None else _merge(self._total, episode)
+        """Take one more episode in, or several that are aggregated."""
+        if self._total is None:
+            self._total = episode
+        else:
+            both = self._total.keys() & episode.keys()
+            self._total = aggregate({name: np.stack([self._total[name], episode[name]]) for name in both})
 
     def figures(self) -> Figures | None:
         """Return the figures of all episodes so far, or None without one."""
         return self._total
 
 
-def _merge(one: Figures, other: Figures) -> Figures:
-    n, m = int(one["count"][0]), int(other["count"][0])
-    share = m / (n + m)
-    gap = other["mean"] - one["mean"]
-    mean = one["mean"] + gap * share
-    variance = (1 - share) * one["std"] ** 2 + share * other["std"] ** 2 + share * (1 - share) * gap**2
-    merged = {
-        "min": np.minimum(one["min"], other["min"]),
-        "max": np.maximum(one["max"], other["max"]),
+class Totals:
+    """Figures of many episodes by stream, added up `PACK` at a time.
+
+    Args:
+        start: of the episodes before.
+    """
+
+    def __init__(self, start: Mapping[str, Figures]) -> None:
+        self._totals = {name: Total(figures) for name, figures in start.items()}
+
+    def add(self, episodes: Sequence[Mapping[str, Figures]]) -> dict[str, tuple[list[int], Figures]]:
+        """Take in some episodes' figures.
+
+        Returns:
+            For each stream which of the episodes have figures of it, and those, `[E, *shape]`.
+        """
+        packed = {}
+        for stream in dict.fromkeys(name for figures in episodes for name in figures):
+            known = [number for number, figures in enumerate(episodes) if stream in figures]
+            taken = [episodes[number][stream] for number in known]
+            stacked = {
+                key: np.stack([figures[key] for figures in taken])
+                for key in taken[0]
+                if all(key in figures for figures in taken)
+            }
+            self._totals.setdefault(stream, Total()).add(aggregate(stacked))
+            packed[stream] = (known, stacked)
+        return packed
+
+    def figures(self) -> dict[str, Figures]:
+        """Return each stream's figures over all episodes so far."""
+        return {name: whole for name, total in self._totals.items() if (whole := total.figures()) is not None}
+
+
+def aggregate(stacked: Mapping[str, npt.NDArray[Any]]) -> Figures:
+    """Return the figures of several episodes as one.
+
+    Args:
+        stacked: of each episode, `[E, *shape]`; their count `[E, 1]`.
+    """
+    counts = stacked["count"][:, 0]
+    shares = (counts / counts.sum()).reshape(-1, *[1] * (stacked["mean"].ndim - 1))
+    mean = (shares * stacked["mean"]).sum(axis=0)
+    variance = (shares * (stacked["std"] ** 2 + (stacked["mean"] - mean) ** 2)).sum(axis=0)
+    whole = {
+        "min": stacked["min"].min(axis=0),
+        "max": stacked["max"].max(axis=0),
         "mean": mean,
         "std": np.sqrt(variance),
-        "count": np.array([n + m]),
+        "count": np.array([counts.sum()]),
     }
-    for name in one.keys() & other.keys() & set(map(quantile_name, QUANTILES)):  # v2.1 had no quantiles
-        merged[name] = (1 - share) * one[name] + share * other[name]
-    return merged
+    for name in map(quantile_name, QUANTILES):
+        if name in stacked:  # v2.1 had no quantiles
+            whole[name] = (shares * stacked[name]).sum(axis=0)
+    return whole
+
+
+def are_whole(figures: Figures, shape: tuple[int, ...]) -> bool:
+    """Whether figures are those of a stream whose frames have this shape: finite numbers, none missing."""
+    count = figures.get("count")
+    return (
+        all(name in figures for name in ("min", "max", "mean", "std"))
+        and count is not None
+        and count.shape == (1,)
+        and count.dtype.kind == "i"
+        and count[0] > 0
+        and all(
+            value.dtype.kind in "biuf" and value.shape == shape and bool(np.isfinite(value).all())
+            for name, value in figures.items()
+            if name != "count"
+        )
+    )
+
+
+def figures_shape(feature: Feature) -> tuple[int, ...]:
+    """Return the shape of a stream's figures: its own, or `(3, 1, 1)` for a camera."""
+    return (3, 1, 1) if feature.is_camera else feature.shape
 
 
 def to_lists(figures: Mapping[str, npt.NDArray[Any]]) -> dict[str, Any]:
@@ -131,4 +218,4 @@ def to_lists(figures: Mapping[str, npt.NDArray[Any]]) -> dict[str, Any]:
 
 def from_lists(figures: Mapping[str, Any]) -> Figures:
     """Return figures from JSON."""
-    return {name: np.asarray(value) for name, value in figures.items()}
+    return {str(name): np.asarray(value) for name, value in figures.items()}

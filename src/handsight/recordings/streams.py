@@ -10,17 +10,14 @@ from urllib.parse import quote
 import filelock
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from handsight.errors import HandsightError
-from handsight.recordings.columns import to_numpy
+from handsight.recordings.columns import in_pieces
 from handsight.recordings.durable import one_line, partial, publish
 from handsight.recordings.features import Feature
 from handsight.recordings.frames import open_data_file
-from handsight.recordings.layout import shown
-
-_ROWS = 65_536
-"""Rows read at once: memory stays flat however long the recording."""
+from handsight.recordings.layout import how_to_mend, shown
+from handsight.recordings.tables import reading
 
 
 def cache_root() -> Path:
@@ -57,14 +54,16 @@ def cached_stream(
 
 
 def _build(path: Path, root: Path, files: list[tuple[str, int, int]], column: str, feature: Feature) -> None:
-    shape = (files[-1][2], *feature.shape)
-    array = np.lib.format.open_memmap(partial(path), mode="w+", dtype=np.dtype(feature.dtype), shape=shape)
-    row = 0
-    for piece in _pieces(root, files, column, feature):
-        array[row : row + len(piece)] = piece
-        row += len(piece)
-    array.flush()
-    del array
+    for file in files:
+        open_data_file(
+            root, file
+        ).close()  # the files are as long as meta/episodes says, however long that is
+    kind = np.lib.format.dtype_to_descr(np.dtype(feature.dtype))
+    header = {"descr": kind, "fortran_order": False, "shape": (files[-1][2], *feature.shape)}
+    with open(partial(path), "wb") as array:  # written and not mapped: that would count as memory in use
+        np.lib.format.write_array_header_1_0(array, header)
+        for piece in _pieces(root, files, column, feature):
+            array.write(np.ascontiguousarray(piece).data)
     publish(path)
 
 
@@ -75,12 +74,10 @@ def _pieces(root: Path, files: list[tuple[str, int, int]], column: str, feature:
             if column not in opened.schema_arrow.names:
                 raise HandsightError(f"{where} is missing; meta/info.json declares it")
             rows = 0
-            try:
-                for batch in opened.iter_batches(_ROWS, columns=[column]):
-                    rows += batch.num_rows
-                    yield to_numpy(batch.column(0), feature, where)
-            except (OSError, pa.ArrowException) as error:
-                raise HandsightError(f"{where} cannot be read ({str(error).splitlines()[0]})") from None
+            with reading(where, how_to_mend(root)):
+                for piece in in_pieces(opened, column, feature, where):
+                    rows += len(piece)
+                    yield piece
             if rows != file[2] - file[1]:
                 raise HandsightError(
                     f"{where} holds {rows} frames; meta/episodes counts {file[2] - file[1]} there"

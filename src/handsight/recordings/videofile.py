@@ -9,29 +9,43 @@ from typing import Any
 import av
 import numpy as np
 import numpy.typing as npt
+from av.video.reformatter import VideoReformatter
 
-from handsight.errors import HandsightError
+from handsight.errors import HandsightError, first_line
 from handsight.recordings.layout import shown
+
+_ONE_THREAD = {"threads": 1} if int(av.__version__.split(".")[0]) >= 17 else {}
+"""From version 17 on, PyAV starts a thread for each core to convert even the smallest picture."""
 
 
 class VideoFile:
-    """Frames of one mp4, found by time; the decoder stays open and goes forward where it can."""
+    """Frames of one mp4, found by time; the decoder stays open and goes forward where it can.
+
+    Args:
+        path: of the file.
+        threads: decode with several threads: faster in sequence. In jumps they cost more than they give: a
+            decoder with several threads takes in several frames before it hands out the first.
+
+    Raises:
+        HandsightError: it cannot be opened as a video.
+    """
 
     def __init__(self, path: Path, *, threads: bool = False) -> None:
         self._path = path
         try:
             self._container = av.open(str(path))
             self._stream = self._container.streams.video[0]
-        except (OSError, IndexError, av.error.FFmpegError) as error:
-            raise HandsightError(f"{shown(path)} cannot be opened as a video ({_reason(error)})") from None
-        if self._stream.codec_context is None:
+        except (OSError, IndexError, ValueError, OverflowError, av.error.FFmpegError) as error:
+            raise HandsightError(f"{shown(path)} cannot be opened as a video ({first_line(error)})") from None
+        if self._stream.codec_context is None or not self._stream.time_base:
             raise HandsightError(f"{shown(path)} is of a format that FFmpeg does not know")
         if threads:
             self._stream.thread_type = "AUTO"
-        entries = getattr(self._stream, "index_entries", ())
-        self._keyframes = np.array(
-            [entry.timestamp for entry in entries if entry.is_keyframe], dtype=np.int64
-        )
+        else:
+            self._stream.codec_context.thread_count = 1
+        self._tick_s = float(self._stream.time_base)
+        self._index = getattr(self._stream, "index_entries", None)
+        self._reformatter = VideoReformatter()
         self._frames: Iterator[Any] = iter(())
         self._current: Any = None
 
@@ -41,7 +55,7 @@ class VideoFile:
         return str(self._stream.codec_context.codec.canonical_name)
 
     def read(self, times_s: npt.NDArray[np.float64], tolerance_s: float) -> Iterator[npt.NDArray[np.uint8]]:
-        """Yield the RGB frame `[H, W, 3]` nearest to each time; times ascend.
+        """Yield the RGB frame `[H, W, 3]` nearest to each time, not contiguous; times ascend.
 
         Raises:
             HandsightError: no frame lies within the tolerance, or the file cannot be decoded.
@@ -51,17 +65,19 @@ class VideoFile:
             before = self._current
             try:
                 self._go_to(float(time_s), tolerance_s)
-            except (OSError, EOFError, ValueError, av.error.FFmpegError) as error:
+                if self._current is not None and (picture is None or before is not self._current):
+                    picture = self._to_rgb(self._current)
+            except (OSError, EOFError, TypeError, ValueError, OverflowError, av.error.FFmpegError) as error:
+                self._current = None
                 raise HandsightError(
-                    f"{shown(self._path)} cannot be decoded at {time_s:.3f} s ({_reason(error)})"
+                    f"{shown(self._path)} cannot be decoded at {time_s:.3f} s ({first_line(error)})"
                 ) from None
             if self._current is None or abs(self._time_s(self._current) - time_s) > tolerance_s:
                 self._current = None
                 raise HandsightError(
                     f"{shown(self._path)} has no frame at {time_s:.4f} s (± {tolerance_s:.4f} s)"
                 )
-            if picture is None or before is not self._current:
-                picture = self._current.to_ndarray(format="rgb24")
+            assert picture is not None
             yield picture
 
     def close(self) -> None:
@@ -70,12 +86,18 @@ class VideoFile:
         self._current = None
         self._container.close()
 
+    def _to_rgb(self, frame: Any) -> npt.NDArray[np.uint8]:
+        """Return a frame's pixels where FFmpeg put them: no copy."""
+        plane: Any = self._reformatter.reformat(frame, format="rgb24", **_ONE_THREAD).planes[0]
+        rows: npt.NDArray[np.uint8] = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
+        return rows[:, : plane.width * 3].reshape(plane.height, plane.width, 3)
+
     def _time_s(self, frame: Any) -> float:
-        return float(frame.pts * self._stream.time_base)
+        return float(frame.pts * self._tick_s)
 
     def _go_to(self, time_s: float, tolerance_s: float) -> None:
         if self._current is None or not self._forward_is_shorter(time_s, tolerance_s):
-            target = round((time_s + tolerance_s / 2) / self._stream.time_base)
+            target = round((time_s + tolerance_s / 2) / self._tick_s)
             self._container.seek(max(target, 0), stream=self._stream, backward=True)
             self._frames = self._container.decode(self._stream)
             self._current = next(self._frames, None)
@@ -86,12 +108,11 @@ class VideoFile:
         now_s = self._time_s(self._current)
         if time_s < now_s - tolerance_s:
             return False
-        if not len(self._keyframes):
+        if self._index is None:  # before PyAV 16
             return time_s - now_s < 1.0
-        reach = (time_s + tolerance_s) / float(self._stream.time_base)
-        key = int(np.searchsorted(self._keyframes, reach, side="right")) - 1
+        key = self._index.search_timestamp(int((time_s + tolerance_s) / self._tick_s))
         # The decoder has read a little ahead of the frame it gave; a keyframe close by is not worth a seek.
-        return key < 0 or float(self._keyframes[key] * self._stream.time_base) <= now_s + 8 * tolerance_s
+        return key < 0 or float(self._index[key].timestamp * self._tick_s) <= now_s + 8 * tolerance_s
 
 
 def video_codec(path: Path) -> str:
@@ -105,7 +126,3 @@ def video_codec(path: Path) -> str:
         return file.codec
     finally:
         file.close()
-
-
-def _reason(error: BaseException) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

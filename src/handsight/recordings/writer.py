@@ -21,20 +21,22 @@ from handsight.recordings.features import Feature
 from handsight.recordings.layout import MEGABYTE, new_info, shown
 from handsight.recordings.recovery import begin, lock, unlock
 from handsight.recordings.sealed import read_sealed
-from handsight.recordings.shards import seal
+from handsight.recordings.shards import pending, refuse_uncounted, seal
 from handsight.recordings.stats import Figures
 from handsight.recordings.videos import JoinedVideo
 
 _NO_FACTS: Mapping[str, str] = MappingProxyType({})
+_ROW_BYTES = 8192
+"""What an episode takes beside its frames in the memory of a seal: its row of meta/episodes."""
 
 
 class Writer:
     """Writes a recording, or goes on with one of Handsight's own.
 
     An episode survives `kill -9` of the process once `save_episode` has returned, and a power failure once it
-    is sealed. Opening a recording that was killed finishes what was under way; the frames of an unsaved
-    episode are gone. As a context manager it closes itself; after an exception the episode under way is
-    discarded and everything saved is kept.
+    is sealed. The next writer goes on where one was killed, and the recording comes out the same, file by
+    file; only the frames of an unsaved episode are gone. As a context manager it closes itself; after an
+    exception the episode under way is discarded and everything saved is kept.
 
     Args:
         path: folder of the recording; new, empty, or a recording of the same features.
@@ -47,7 +49,8 @@ class Writer:
         codec_options: for the encoder; by default a keyframe every second frame and the usual quality.
         data_files_size_in_mb: a data file holds at most this much (1 MB = 1024² bytes), or one episode.
         video_files_size_in_mb: the same for a video file.
-        journal_size_in_mb: saved episodes are sealed into shards when they take this much.
+        journal_size_in_mb: saved episodes are sealed into shards when they take this much, with 8 KiB for
+            each episode itself.
 
     Raises:
         HandsightError: the folder holds something else, or a recording of other features, fps, facts or
@@ -90,14 +93,10 @@ class Writer:
         self._lock = lock(self._root)
         try:
             with one_line(self._root, "opening"):
-                info = begin(self._root, info)
+                self._resume(begin(self._root, info))
         except BaseException:
             unlock(self._root, self._lock)
             raise
-        self.next_episode = int(info["total_episodes"])
-        self._next_frame = int(info["total_frames"])
-        self._tasks = {task: i for i, task in enumerate(read_sealed(self._root, info).tasks)}
-        self._journal = journal.Journal(self._root, data_schema(self._features))
         self._episode = self._new_episode()
 
     def add_frame(self, frame: Mapping[str, Any]) -> None:
@@ -172,8 +171,8 @@ class Writer:
         """Save an episode whose pictures are encoded already; return its index.
 
         Args:
-            columns: for each stream numbers `[T, *shape]`, for each image camera T PNGs; at least one of
-                them.
+            columns: for each stream numbers `[T, *shape]`, for each image camera T PNGs or JPEGs; at least
+                one of them.
             videos: for each video camera an mp4 of T frames that begins on a keyframe; it is copied, not
                 re-encoded.
             figures: the cameras' figures, where they are known.
@@ -234,6 +233,26 @@ class Writer:
     ) -> None:
         self.close()
 
+    def _resume(self, info: Mapping[str, Any]) -> None:
+        """Stand where the last writer stood.
+
+        What it left in the journal stays there, so that a kill does not decide where shards end.
+        """
+        self.next_episode = int(info["total_episodes"])
+        self._next_frame = int(info["total_frames"])
+        sealed = read_sealed(self._root, info)
+        self._sealed = self.next_episode
+        self._tasks = {task: i for i, task in enumerate(sealed.tasks)}
+        self._schema = data_schema(self._features)
+        self._journal = journal.Journal(self._root, self._schema)
+        for entry in pending(self._root, info):
+            self._journal.keep(entry)
+            self._tasks.setdefault(entry.task, len(self._tasks))
+            self.next_episode += 1
+            self._next_frame += entry.batch.num_rows
+        refuse_uncounted(self._root, sealed, self.next_episode)
+        self._seal_if_full()
+
     def _new_episode(self) -> Episode:
         videos = {
             name: self._journal.video(name, self.next_episode)
@@ -262,17 +281,29 @@ class Writer:
         """Write an episode to the journal, and seal the journal when it is full."""
         number = self._tasks.setdefault(task, len(self._tasks))
         batch = episode_batch(
-            self._features, columns, self.next_episode, self._next_frame, length, number, self._fps
+            self._features,
+            self._schema,
+            columns,
+            self.next_episode,
+            self._next_frame,
+            length,
+            number,
+            self._fps,
         )
         self._journal.append(journal.Entry(self.next_episode, task, facts, figures, videos, batch))
         self.next_episode += 1
         self._next_frame += length
-        if self._journal.size >= self._limit:
+        self._seal_if_full()
+
+    def _seal_if_full(self) -> None:
+        rows_bytes = (self.next_episode - self._sealed) * _ROW_BYTES
+        if self._journal.size + rows_bytes >= self._limit:
             self._seal()
 
     def _seal(self) -> None:
         self._journal.close()
         seal(self._root)
+        self._sealed = self.next_episode
 
     def _check_usable(self) -> None:
         if not self._usable:

@@ -19,3 +19,4 @@ from handsight.report.page import missing_section as missing_section
 from handsight.report.page import write as write
 from handsight.report.results import table_section as table_section
 from handsight.report.run import run_report as run_report
+from handsight.report.study import study_report as study_report

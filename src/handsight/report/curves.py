@@ -54,19 +54,6 @@ def curves_section(runs: Mapping[str, Log], title: str = "Training") -> Section:
     return Section(title, body)
 
 
-def duration_s(log: Log) -> float:
-    """Return how long a run was trained in s, over all its sittings (`seconds` begins anew with each)."""
-    total, before = 0.0, 0.0
-    for entry in log:
-        seconds = _number(entry.get("seconds"))
-        if seconds is None or not math.isfinite(seconds):
-            continue
-        if seconds < before:
-            total += before
-        before = seconds
-    return total + before
-
-
 def last_figures(log: Log) -> dict[str, float]:
     """Return the last finite figure of each key that was logged."""
     finite = {key: y[np.isfinite(y)] for key, (_, y) in _series(log).items()}

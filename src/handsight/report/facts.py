@@ -13,7 +13,10 @@ from handsight.report.page import Section
 
 
 def facts_section(
-    facts: Mapping[str, Any], settings: Mapping[str, Any] | None = None, title: str = "How this was made"
+    facts: Mapping[str, Any],
+    settings: Mapping[str, Any] | None = None,
+    title: str = "How this was made",
+    of: str = "All settings (config.yaml)",
 ) -> Section:
     """Show facts as a table, and all settings folded away.
 
@@ -21,6 +24,7 @@ def facts_section(
         facts: name → value: command, versions, hardware, seeds, durations.
         settings: of the whole run, as `config.yaml` has them.
         title: of the section.
+        of: what the settings are.
     """
     body: list[Element] = []
     rows: list[list[Content]] = [[name, str(value)] for name, value in facts.items()]
@@ -28,7 +32,7 @@ def facts_section(
         body.append(table("What was run", ["What", "Value"], rows, class_="facts"))
     if settings:
         text = yaml.safe_dump(dict(settings), sort_keys=False, allow_unicode=True)
-        body.append(folded("All settings (config.yaml)", element("pre", element("code", text), tabindex="0")))
+        body.append(folded(of, element("pre", element("code", text), tabindex="0")))
     if not body:
         return Section(title, (paragraph("Nothing was written down.", class_="note"),), missing=True)
     return Section(title, body)

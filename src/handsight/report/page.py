@@ -111,7 +111,8 @@ def write(report: Report, path: Path) -> Path:
     except OSError as error:
         partial.unlink(missing_ok=True) if path.parent.is_dir() else None
         raise HandsightError(
-            f"cannot write {path} ({error.strerror or error}); give a file in a folder that can be written"
+            f"cannot write {path} ({error.strerror or error}); give a file in a folder that can be written,"
+            " or make room"
         ) from error
     return path
 

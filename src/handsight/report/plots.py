@@ -17,6 +17,9 @@ DASHES = ("none", "7 3", "2 3", "9 3 2 3", "12 4", "4 2 1 2")
 
 COLOURS_N = 6
 
+SHORT_NAME, LONG_NAME = 17, 34
+"""Characters of a row's name up to which its drawing has its usual width, and beyond which it is cut."""
+
 Series = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
@@ -137,7 +140,9 @@ def interval_plot(
         marks: name → value of a vertical line, such as chance.
         strong: names of rows to emphasise.
     """
-    left, width, pitch, top = 100.0, 340.0, 24.0, 6.0
+    longest = min(LONG_NAME, max(map(len, rows), default=0))
+    left = 100.0 + 5.9 * max(0, longest - SHORT_NAME)
+    width, pitch, top = left + 240.0, 24.0, 6.0
     height = top + pitch * len(rows) + 34
     values = [value for row in rows.values() for value in row] + list(marks.values())
     horizontal = axis(values, left + 8, width - 12, room=0.06)
@@ -159,7 +164,9 @@ def interval_plot(
     for number, (name, (mean, low, high)) in enumerate(rows.items()):
         y = top + pitch * (number + 0.5)
         group = element("g", class_="row strong" if name in strong else "row")
-        group.append(element("text", _clipped(name, 17), x=left, y=y + 4, text_anchor="end", class_="name"))
+        group.append(
+            element("text", _clipped(name, LONG_NAME), x=left, y=y + 4, text_anchor="end", class_="name")
+        )
         if all(math.isfinite(value) for value in (mean, low, high)):
             a, b, c = (horizontal.place(value) for value in (low, mean, high))
             group.append(element("path", d=f"M{a:.1f} {y:g}H{c:.1f}", class_="whisker"))
@@ -170,9 +177,13 @@ def interval_plot(
     return element("figure", element("figcaption", title), drawing, class_="panel")
 
 
-def panels(drawings: Sequence[Element]) -> Element:
-    """Lay figures out in a grid: three in a row where there is room, two where that leaves none alone."""
-    return element("div", *drawings, class_="panels pairs" if len(drawings) in (2, 4) else "panels")
+def panels(drawings: Sequence[Element], wide: bool = False) -> Element:
+    """Lay figures out in a grid.
+
+    Three in a row where there is room; two where that leaves none alone, or where they are wide.
+    """
+    pairs = wide or len(drawings) in (2, 4)
+    return element("div", *drawings, class_="panels pairs" if pairs else "panels")
 
 
 def _line(

@@ -9,7 +9,7 @@ from handsight.evaluation.intervals import Interval
 from handsight.evaluation.table import Measure, Table, in_words
 from handsight.report.markup import Content, Element, element, folded, paragraph, table
 from handsight.report.page import Section
-from handsight.report.plots import interval_plot, panels
+from handsight.report.plots import SHORT_NAME, interval_plot, panels
 
 SENTENCES_SHOWN = 6
 
@@ -23,6 +23,7 @@ def table_section(
     references: Collection[str] = (),
     headline: Sequence[str] = (),
     counts: str = "",
+    rows: str = "Encoder",
 ) -> Section:
     """Show a table of results.
 
@@ -35,6 +36,7 @@ def table_section(
         headline: measures that are drawn and shown first; default: the first of each family (`recall@1` of
             `recall@1, recall@5`).
         counts: a sentence on how much was measured: objects and frames.
+        rows: what the rows are.
     """
     chance = dict(chance or {})
     shown = [m for m in results.measures if m.name in (headline or _families(results.measures))]
@@ -42,7 +44,7 @@ def table_section(
     best = {m.name: best_row(results, m, references) for m in results.measures}
     body: list[Element] = [paragraph(intro)] if intro else []
     body += [
-        _figures(results, shown, best, chance, references),
+        _figures(results, rows, shown, best, chance, references),
         element(
             "ul",
             *(element("li", sentence) for sentence in _notes(results, best, references, chance, counts)),
@@ -55,7 +57,7 @@ def table_section(
         body.append(
             folded(
                 "All other measures",
-                _figures(results, others, best, chance, references),
+                _figures(results, rows, others, best, chance, references),
                 _plots(results, others, best, chance),
             )
         )
@@ -98,6 +100,7 @@ def _families(measures: Sequence[Measure]) -> list[str]:
 
 def _figures(
     results: Table,
+    kind: str,
     measures: Sequence[Measure],
     best: Mapping[str, str | None],
     chance: Mapping[str, float],
@@ -111,7 +114,7 @@ def _figures(
         guesses = [m.write(chance[m.name]) if m.name in chance else "–" for m in measures]
         rows.append(["chance", *guesses])
     headings = [
-        "Encoder",
+        kind,
         *(m.heading + ("" if m.higher_is_better else ", lower is better") for m in measures),
     ]
     return table(f"{results.title}: mean and interval over {results.over}", headings, rows, class_="figures")
@@ -150,7 +153,7 @@ def _plots(
             marks = {"chance": chance[measure.name] * scale} if measure.name in chance else {}
             strong = frozenset({best[measure.name] or ""})
             drawings.append(interval_plot(measure.heading, rows, told, marks, strong))
-    return panels(drawings)
+    return panels(drawings, wide=any(len(row) > SHORT_NAME for row in results.rows))
 
 
 def _notes(

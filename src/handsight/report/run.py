@@ -13,12 +13,12 @@ from handsight.errors import HandsightError
 from handsight.evaluation.table import Table
 from handsight.recordings import Recording
 from handsight.report.clips import clips_section
-from handsight.report.curves import curves_section, duration_s, last_figures
+from handsight.report.curves import curves_section, last_figures
 from handsight.report.examples import example_clips
 from handsight.report.facts import facts_section, in_time
 from handsight.report.page import Report, Section, missing_section
 from handsight.report.results import table_section
-from handsight.training import read_config, read_log
+from handsight.training import duration_s, read_config, read_log
 
 EXAMPLES_SEED = 0
 SUPERVISED = "supervised"

@@ -7,12 +7,13 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import numpy as np
 
 from handsight.errors import HandsightError
-from handsight.recordings.features import camera
+from handsight.recordings.features import Feature, camera
 from handsight.recordings.layout import INFO, read_info, shown
 from handsight.recordings.recording import Recording
 from handsight.recordings.recovery import recover
@@ -90,9 +91,11 @@ def open_writer(
     video: bool,
     facts: Mapping[str, str],
     settings: Mapping[str, Any],
+    streams: Mapping[str, Feature] = MappingProxyType({}),
 ) -> Writer:
-    """Return the writer of a recording with one camera; going on with other settings is refused."""
-    return Writer(out, {CAMERA: camera(*shape, video=video)}, fps, facts=facts, world=settings)
+    """Return the writer of a recording with one camera and other streams; other settings are refused."""
+    features = {CAMERA: camera(*shape, video=video), **streams}
+    return Writer(out, features, fps, facts=facts, world=settings)
 
 
 def check_above_zero(**values: float | None) -> None:
@@ -145,9 +148,11 @@ class Broken:
 
     Args:
         skip: leave them out.
+        kind: what they are, in the plural.
     """
 
     skip: bool
+    kind: str = "files"
     lines: list[str] = field(default_factory=list)
 
     def guard(self, things: Iterable[_Thing]) -> Iterator[_Thing]:
@@ -161,7 +166,7 @@ class Broken:
         except HandsightError as error:
             if not self.skip:
                 raise HandsightError(
-                    f"{error}; mend or remove it, or give --skip-broken true to leave such files out"
+                    f"{error}; mend or remove it, or give --skip-broken true to leave such {self.kind} out"
                 ) from None
             self.lines.append(str(error))
 
@@ -175,10 +180,10 @@ class Broken:
             _log.warning("left out: %s", line)
         if self.lines and not episodes_n:
             raise HandsightError(
-                f"none of the {len(self.lines)} files could be read; the first: {self.lines[0]}"
+                f"none of the {len(self.lines)} {self.kind} could be read; the first: {self.lines[0]}"
             )
         if self.lines:
-            _log.warning("%s: %d files were broken and left out", shown(out), len(self.lines))
+            _log.warning("%s: %d %s were broken and left out", shown(out), len(self.lines), self.kind)
 
 
 class Counter:

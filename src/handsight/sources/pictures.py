@@ -1,7 +1,8 @@
-"""Reading single image files: upright, 8-bit RGB."""
+"""Reading single pictures, from files or from encoded bytes: upright, 8-bit RGB."""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,9 +32,8 @@ def read_size(path: Path) -> tuple[int, int]:
     Raises:
         HandsightError: the file cannot be read or holds several pictures.
     """
-    with _opened(path) as image:
-        width, height = image.size
-        return (width, height) if image.getexif().get(_ORIENTATION) in _LYING else (height, width)
+    with _opened_file(path) as image:
+        return _upright_size(image)
 
 
 def read_picture(path: Path) -> Picture:
@@ -45,35 +45,78 @@ def read_picture(path: Path) -> Picture:
     Raises:
         HandsightError: the file cannot be read, holds several pictures, or more than 16 bits a channel.
     """
-    with _opened(path) as image:
-        picture = ImageOps.exif_transpose(image)
-        if picture.mode.startswith("I;16"):
-            grey = (np.asarray(picture).astype(np.uint16) >> 8).astype(np.uint8)
-            return np.repeat(grey[:, :, None], 3, axis=2)
-        if picture.mode in ("I", "F"):
-            kind = "32-bit integers" if picture.mode == "I" else "floats"
-            raise HandsightError(
-                f"{shown(path)} holds {kind}, whose range is unknown; convert it to 8 or 16 bits"
-            )
-        if picture.has_transparency_data:
-            return over_white(np.asarray(picture.convert("RGBA")))
-        return np.asarray(picture.convert("RGB"))
+    with _opened_file(path) as image:
+        return _rgb(image, shown(path))
+
+
+def encoded_size(encoded: bytes, where: str) -> tuple[int, int]:
+    """Return height and width in px of an encoded picture once it is upright; `where` names it in messages.
+
+    Raises:
+        HandsightError: as `decode_picture`.
+    """
+    with _opened(io.BytesIO(encoded), where) as image:
+        return _upright_size(image)
+
+
+def decode_picture(encoded: bytes, where: str) -> tuple[Picture, bool]:
+    """Return an encoded picture as `read_picture` does, and whether its bytes may be recorded as they are.
+
+    They may where every reader sees the same in them: a PNG or JPEG in RGB that is upright and opaque.
+
+    Args:
+        encoded: bytes of an image file.
+        where: what the messages call it.
+
+    Raises:
+        HandsightError: as `read_picture`.
+    """
+    with _opened(io.BytesIO(encoded), where) as image:
+        plain = (
+            image.format in ("PNG", "JPEG")
+            and image.mode == "RGB"
+            and image.getexif().get(_ORIENTATION, 1) == 1
+            and not image.has_transparency_data
+        )
+        return _rgb(image, where), plain
+
+
+def _upright_size(image: Any) -> tuple[int, int]:
+    width, height = image.size
+    return (width, height) if image.getexif().get(_ORIENTATION) in _LYING else (height, width)
+
+
+def _rgb(image: Any, where: str) -> Picture:
+    picture = ImageOps.exif_transpose(image)
+    if picture.mode.startswith("I;16"):
+        grey = (np.asarray(picture).astype(np.uint16) >> 8).astype(np.uint8)
+        return np.repeat(grey[:, :, None], 3, axis=2)
+    if picture.mode in ("I", "F"):
+        kind = "32-bit integers" if picture.mode == "I" else "floats"
+        raise HandsightError(f"{where} holds {kind}, whose range is unknown; convert it to 8 or 16 bits")
+    if picture.has_transparency_data:
+        return over_white(np.asarray(picture.convert("RGBA")))
+    return np.asarray(picture.convert("RGB"))
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Any]:
+def _opened_file(path: Path) -> Iterator[Any]:
     if path.suffix.lower() in UNREADABLE_SUFFIXES:
         raise HandsightError(
             f"{shown(path)} is {path.suffix[1:].upper()}, which cannot be read; convert it to PNG or JPEG"
         )
+    with _opened(path, shown(path)) as image:
+        yield image
+
+
+@contextmanager
+def _opened(source: Path | io.BytesIO, where: str) -> Iterator[Any]:
     try:
-        with Image.open(path) as image:
+        with Image.open(source) as image:
             # A phone's JPEG may carry a second picture (MPO); the first is the photograph.
             pictures_n = getattr(image, "n_frames", 1)
             if pictures_n > 1 and image.format != "MPO":
-                raise HandsightError(
-                    f"{shown(path)} holds {pictures_n} pictures; expected one, so split it first"
-                )
+                raise HandsightError(f"{where} holds {pictures_n} pictures; expected one, so split it first")
             yield image
     except HandsightError:
         raise
@@ -84,4 +127,4 @@ def _opened(path: Path) -> Iterator[Any]:
             reason = "it is none of the known image formats"
         else:
             reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise HandsightError(f"{shown(path)} cannot be read as an image ({reason})") from None
+        raise HandsightError(f"{where} cannot be read as an image ({reason})") from None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +15,30 @@ from handsight.methods import METHODS, Method
 from handsight.recordings import Recording
 from handsight.training import Progress, Training, prepare, read_config, train
 
-CONTROLS: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
-    "action-aware": {
-        "visual-only": ("simclr-tt", {}),
-        "shuffled": ("action-aware", {"shuffle_actions": True}),
-    },
-    "simclr-tt": {"no time": ("simclr", {})},
-}
-"""Method → control's row → (method that trains it, arguments that differ)."""
+Control = tuple[str, dict[str, Any]]
+"""Method that trains it, and its arguments that differ from the run's."""
+
+THROUGH_TIME = {"nt-xent": "simclr-tt", "byol": "byol-tt", "vicreg": "vicreg-tt"}
+"""Visual objective → the method that learns by it alone from two frames of a clip."""
+
+
+def controls_of(name: str, arguments: Mapping[str, Any]) -> dict[str, Control]:
+    """Return the controls of a run by their rows.
+
+    Args:
+        name: of the run's method.
+        arguments: of the run's method.
+    """
+    visual_only: dict[str, Control] = {"visual-only": (THROUGH_TIME[arguments.get("visual", "nt-xent")], {})}
+    controls: dict[str, dict[str, Control]] = {
+        "action-aware": {**visual_only, "shuffled": ("action-aware", {"shuffle_actions": True})},
+        "ciper": visual_only,
+        "equimod": visual_only,
+        "simclr-tt": {"no time": ("simclr", {})},
+        "byol-tt": {"no time": ("byol", {})},
+        "vicreg-tt": {"no time": ("vicreg", {})},
+    }
+    return controls.get(name, {})
 
 
 def train_controls(
@@ -55,7 +71,7 @@ def train_controls(
     # `epochs` is how `steps` was found.
     training = Training(**{key: value for key, value in config["training"].items() if key != "epochs"})
     folders = {}
-    for row, (method_name, changes) in CONTROLS.get(name, {}).items():
+    for row, (method_name, changes) in controls_of(name, arguments).items():
         folder = run / "controls" / row.replace(" ", "-")
         folders[row] = folder
         # Its description is written last.
@@ -68,17 +84,20 @@ def train_controls(
 
 
 def build_method(name: str, arguments: dict[str, Any]) -> Method:
-    """Return a method from a run's configuration; arguments that it does not have are left out."""
+    """Return a method from a run's configuration, or another run's.
+
+    Arguments that it does not have are left out, and so is what was not said: it is the method's own then.
+    """
     known = inspect.signature(METHODS[name]).parameters
-    kept = {key: value for key, value in arguments.items() if key in known}
+    kept = {key: value for key, value in arguments.items() if key in known and value is not None}
     if isinstance(kept.get("augmentation"), dict):
         settings: dict[str, Any] = {
             key: tuple(value) if isinstance(value, list) else value
             for key, value in kept["augmentation"].items()
         }
         kept["augmentation"] = Augmentation(**settings)
-    if kept.get("gap") is not None:
+    if "gap" in kept:
         kept["gap"] = tuple(kept["gap"])
-    if kept.get("init") is not None:
+    if "init" in kept:
         kept["init"] = Path(kept["init"])
     return METHODS[name](**kept)

@@ -13,6 +13,7 @@ import torch
 from handsight.methods import Method
 from handsight.recordings import FrameCache, Recording
 from handsight.training.batches import Batches
+from handsight.training.memory import freed_memory_kept
 from handsight.training.optimisation import make_optimiser
 from handsight.training.pretrain import prepare
 from handsight.training.settings import Training
@@ -79,17 +80,18 @@ def estimate(
         batch["frames"].shape[0] * batch["frames"].shape[1] for part in drawn for batch in part.values()
     )
     durations = []
-    for _ in range(timed_steps):
-        began = time.monotonic()
-        for part in drawn:
-            with fabric.autocast():
-                for losses in method.losses(part):
-                    fabric.backward(sum(losses.values()))
-        optimiser.step()
-        optimiser.zero_grad(set_to_none=True)
-        if torch.cuda.is_available():
-            torch.cuda.synchronize()
-        durations.append(time.monotonic() - began)
+    with freed_memory_kept(fabric.device):
+        for _ in range(timed_steps):
+            began = time.monotonic()
+            for part in drawn:
+                with fabric.autocast():
+                    for losses in method.losses(part):
+                        fabric.backward(sum(losses.values()))
+            optimiser.step()
+            optimiser.zero_grad(set_to_none=True)
+            if torch.cuda.is_available():
+                torch.cuda.synchronize()
+            durations.append(time.monotonic() - began)
     # The first step also plans its kernels.
     step_s = min(durations)
     limit = None if training.cache_gb is None else int(training.cache_gb * 1e9)

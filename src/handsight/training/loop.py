@@ -5,15 +5,17 @@ A run comes out the same however often it is stopped, and on however many proces
 
 from __future__ import annotations
 
+import json
 import logging
 import signal
 import time
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from lightning.fabric import Fabric
@@ -22,16 +24,22 @@ from handsight.encoders import Encoder
 from handsight.errors import HandsightError, Interrupted
 from handsight.methods import Method, Optimisation
 from handsight.recordings import Sampler
-from handsight.training.batches import Batches, generator_for
-from handsight.training.optimisation import learning_rate, make_optimiser
-from handsight.training.processes import average_gradients, synchronise_batch_norm
-from handsight.training.run import Run
+from handsight.training.memory import freed_memory_kept
+from handsight.training.optimisation import learning_rate
+from handsight.training.processes import same_everywhere
+from handsight.training.run import IDENTITY, Run
+from handsight.training.steps import Steps
+
+if TYPE_CHECKING:
+    from handsight.training.events import Events
 
 Monitor = Callable[[Encoder, int], Mapping[str, float]]
 """Looks at the encoder while it learns, on validation objects only; what it returns is logged."""
 
 Progress = Callable[[int, int, Mapping[str, float]], None]
 """Told the steps done, the steps in all and the newest losses."""
+
+HANGUP = (signal.SIGHUP,) if hasattr(signal, "SIGHUP") else ()
 
 log = logging.getLogger("handsight")
 
@@ -83,17 +91,16 @@ class Loop:
 
     def go(self) -> None:
         """Train from where the run stands to its last step."""
-        synchronise_batch_norm(self.method)
-        optimiser = make_optimiser(self.method, self.settings)
-        start = self._resume(optimiser)
-        batches = Batches(self.sampler, self.method, self.seed, self.fabric.device)
-        writer = self._tensorboard()
-        self.method.train()
+        steps = Steps(
+            self.fabric, self.method, self.sampler, self.settings, self.steps, self.accumulate, self.seed
+        )
+        start = self._resume(steps.optimiser)
+        events = self._events(start)
         began = time.monotonic()
         try:
-            with _stop_requests() as stop:
+            with _stop_requests() as stop, freed_memory_kept(self.fabric.device):
                 for step in range(start, self.steps):
-                    losses = self._step(step, batches, optimiser)
+                    losses = steps.take(step)
                     done = step + 1
                     entry: dict[str, Any] = {}
                     if done % self.log_every == 0 or done == self.steps:
@@ -108,47 +115,21 @@ class Loop:
                         entry |= self._look(done)
                     if entry and self.fabric.is_global_zero:
                         self.run.log({"step": step, **entry, "seconds": round(time.monotonic() - began, 3)})
-                        for name, value in entry.items():
-                            writer.add_scalar(name, value, done)
+                        if events is not None:
+                            events.add(entry, done)
                     if self.progress is not None:
                         self.progress(done, self.steps, entry)
                     stopping = self._agreed(stop())
                     if done % self.checkpoint_every == 0 or done == self.steps or stopping:
                         # Weights whose loss is not finite must not replace a good checkpoint.
                         self._check_finite({name: float(loss) for name, loss in losses.items()}, step)
-                        self._save(done, optimiser)
+                        self._save(done, steps.optimiser)
                         if stopping and done < self.steps:
                             raise Stopped(self.run.folder, done, self.steps)
         finally:
-            batches.close()
-            writer.close()
-
-    def _step(self, step: int, batches: Batches, optimiser: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
-        self.method.before_step(step)
-        rate = learning_rate(self.settings, step, self.steps)
-        for group in optimiser.param_groups:
-            group["lr"] = rate
-        parts = self.fabric.world_size * self.accumulate
-        totals: dict[str, torch.Tensor] = {}
-        for micro in range(self.accumulate):
-            part = self.fabric.global_rank * self.accumulate + micro
-            last = micro + 1 == self.accumulate
-            following = (step + 1, part - micro) if last else (step, part + 1)
-            drawn = batches.get(step, part, parts, following if following[0] < self.steps else None)
-            # Dropout and the like: the same on every resume, different on every process.
-            torch.manual_seed(int(generator_for(self.seed, f"model {part}", step).initial_seed()))
-            with self.fabric.autocast():
-                for group_losses in self.method.losses(drawn):
-                    self.fabric.backward(sum(group_losses.values()) / self.accumulate)
-                    for name, loss in group_losses.items():
-                        totals[name] = totals.get(name, 0) + loss.detach() / self.accumulate
-        average_gradients(self.method)
-        optimiser.step()
-        optimiser.zero_grad(set_to_none=True)
-        self.method.after_step(step)
-        if self.fabric.world_size > 1:
-            totals = {name: self.fabric.all_reduce(total, reduce_op="mean") for name, total in totals.items()}
-        return totals
+            steps.close()
+            if events is not None:
+                events.close()
 
     def _agreed(self, asked: bool) -> bool:
         """Whether any process was asked to stop: all stop after one step, or some would wait for ever."""
@@ -188,11 +169,28 @@ class Loop:
         self.fabric.barrier()
 
     def _resume(self, optimiser: torch.optim.Optimizer) -> int:
+        """Go on where the run stands; return its step."""
+        step = self._load(optimiser)
+        told = json.dumps([self.run.config.get(part) for part in IDENTITY], sort_keys=True)
+        if not same_everywhere(zlib.crc32(told.encode()), self.fabric.device):
+            raise HandsightError(
+                "the processes of this run were given different options or recordings; start all alike"
+            )
+        if not same_everywhere(step, self.fabric.device):
+            raise HandsightError(
+                f"the processes of this run found different checkpoints in {self.run.folder}; give a folder"
+                " that all machines share with --out"
+            )
+        if self.fabric.is_global_zero:
+            self.run.cut_log(step)
+        self.fabric.barrier()
+        if step:
+            log.info("resuming %s at step %d of %d", self.run.folder, step, self.steps)
+        return step
+
+    def _load(self, optimiser: torch.optim.Optimizer) -> int:
         path = self.run.newest_checkpoint()
         if path is None:
-            if self.fabric.is_global_zero:
-                self.run.cut_log(0)
-            self.fabric.barrier()
             return 0
         state = self.run.load_checkpoint(path)
         if state["method_name"] != self.method.name:
@@ -204,50 +202,54 @@ class Loop:
             self.method.load_state_dict(state["method"])
             optimiser.load_state_dict(state["optimiser"])
         except (RuntimeError, ValueError, KeyError) as error:
-            first = str(error).splitlines()[0]
             raise HandsightError(
-                f"{path} does not fit this method ({first}); give another folder with --out"
+                f"{path} is of another network ({_misfit(state['method'], self.method)}); give another folder"
+                " with --out"
             ) from error
-        step = int(state["step"])
-        if self.fabric.is_global_zero:
-            self.run.cut_log(step)
-        self.fabric.barrier()
-        log.info("resuming %s at step %d of %d", self.run.folder, step, self.steps)
-        return step
+        return int(state["step"])
 
-    def _tensorboard(self) -> Any:
+    def _events(self, start: int) -> Events | None:
         if not self.fabric.is_global_zero:
-            return _NoWriter()
+            return None
         # Imported here: TensorBoard takes a second to import, and only training needs it.
-        from torch.utils.tensorboard import SummaryWriter
+        from handsight.training.events import Events
 
-        return SummaryWriter(str(self.run.folder / "tensorboard"))
+        return Events(self.run.folder / "tensorboard", start)
 
 
-class _NoWriter:
-    """Stands where another process writes."""
+def _misfit(saved: Mapping[str, Any], method: Method) -> str:
+    """Name the first of a checkpoint's tensors that does not fit a method."""
+    wanted = method.state_dict()
+    for name in (*saved, *wanted):
+        there, here = (_shape(tensors.get(name)) for tensors in (saved, wanted))
+        if there != here:
+            return f"'{name}' is {there} there and {here} here"
+    return "its optimiser's state does not fit"
 
-    def add_scalar(self, name: str, value: float, step: int) -> None:
-        """Write nothing."""
 
-    def close(self) -> None:
-        """Close nothing."""
+def _shape(tensor: Any) -> str:
+    return str(list(tensor.shape)) if isinstance(tensor, torch.Tensor) else "missing"
 
 
 @contextmanager
 def _stop_requests() -> Iterator[Callable[[], bool]]:
-    """Turn the first Ctrl-C or SIGTERM into a request, answered between two steps; a second stops at once."""
-    asked = False
+    """Turn Ctrl-C, SIGTERM and the end of the terminal into a request, answered between two steps.
+
+    A second Ctrl-C stops at once; a launcher that asks twice, as torchrun does, is not in such a hurry.
+    """
+    asked = interrupted = False
 
     def ask(number: int, frame: FrameType | None) -> None:
-        nonlocal asked
-        if asked:
+        nonlocal asked, interrupted
+        if interrupted and number == signal.SIGINT:
             raise KeyboardInterrupt
-        asked = True
+        asked, interrupted = True, interrupted or number == signal.SIGINT
 
     earlier = {}
     try:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, *HANGUP):
+            if number in HANGUP and signal.getsignal(number) == signal.SIG_IGN:
+                continue  # as under nohup
             earlier[number] = signal.signal(number, ask)
     except ValueError:
         # Not the main thread: signals are somebody else's.

@@ -15,7 +15,7 @@ def make_optimiser(module: nn.Module, settings: Optimisation) -> torch.optim.Opt
     parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
     if settings.optimiser == "sgd":
         return torch.optim.SGD(
-            parameters, settings.learning_rate, momentum=0.9, weight_decay=settings.weight_decay
+            parameters, settings.learning_rate, momentum=0.9, weight_decay=settings.weight_decay, fused=True
         )
     return torch.optim.AdamW(
         parameters, settings.learning_rate, weight_decay=settings.weight_decay, fused=True

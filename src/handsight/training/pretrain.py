@@ -5,20 +5,24 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from lightning.fabric import Fabric
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from handsight.augmentation import check_moves
 from handsight.encoders import Encoder
-from handsight.errors import HandsightError
+from handsight.errors import HandsightError, first_line
 from handsight.methods import METHODS, Method, Optimisation
 from handsight.recordings import BOOKKEEPING, Clips, Recording, Sampler
 from handsight.training.loop import Loop, Monitor, Progress
-from handsight.training.run import Run, made_with
+from handsight.training.precision import Resolved, check_bfloat16, choose_precision
+from handsight.training.processes import told_when_left
+from handsight.training.run import Run, check_place, made_with, read_config, resolved
 from handsight.training.settings import Training
 
 log = logging.getLogger("handsight")
@@ -42,8 +46,11 @@ def prepare(
     recordings: Recording | Sequence[Recording],
     training: Training,
     decoding: Callable[[int, int], None] | None = None,
+    out: Path | None = None,
 ) -> Prepared:
     """Check that these recordings can train this method, decode the frames, and build the heads.
+
+    Arguments as `pretrain`'s; a run that is in `out` already keeps the precision that it began with.
 
     Raises:
         HandsightError: saying what is missing and which methods would work.
@@ -51,8 +58,12 @@ def prepare(
     chosen = [recordings] if isinstance(recordings, Recording) else list(recordings)
     for recording in chosen:
         check_needs(method, recording)
+    described = {"name": method.name, **method.arguments}
+    if out is not None:  # before frames are decoded, which takes long
+        check_place(out, resolved({"method": described}))
+    training = _with_precision(training, method.encoder, out)
     fabric = _fabric(training)
-    with fabric.rank_zero_first():
+    with told_when_left(), fabric.rank_zero_first():
         clips = Clips(
             chosen,
             split=None if training.split == "all" else training.split,
@@ -60,7 +71,7 @@ def prepare(
             hold_out=training.hold_out,
             size=training.frame_size or method.encoder.image_size,
             max_cache_bytes=None if training.cache_gb is None else int(training.cache_gb * 1e9),
-            progress=decoding,
+            progress=decoding if fabric.is_global_zero else None,
         )
     settings = training.settings(method)
     sampler = Sampler(clips, method.needs, settings.batch_size, training.seed)
@@ -86,9 +97,10 @@ def prepare(
         )
     torch.manual_seed(training.seed)
     method.prepare(sampler)
+    _check_batch_norm(method, settings.batch_size, training.accumulate)
     method.to(fabric.device)
     config = {
-        "method": {"name": method.name, **method.arguments},
+        "method": described,
         "data": {str(recording.root): _identity(recording) for recording in chosen},
         "training": {**asdict(training), **asdict(settings), "steps": steps, "epochs": None},
         "made": made_with() | {"device": str(fabric.device), "processes": str(fabric.world_size)},
@@ -126,7 +138,7 @@ def pretrain(
         HandsightError: for anything the user can mend.
         Stopped: after Ctrl-C or SIGTERM, with a checkpoint written.
     """
-    prepared = prepare(method, recordings, Training(**training), decoding)
+    prepared = prepare(method, recordings, Training(**training), decoding, Path(out))
     return train(prepared, Path(out), monitors, progress)
 
 
@@ -135,28 +147,30 @@ def train(
 ) -> Path:
     """Run a prepared training to its end and save the encoder; arguments as `pretrain`'s."""
     fabric, training = prepared.fabric, prepared.training
-    with fabric.rank_zero_first():
-        run = Run(out, prepared.config)
-    Loop(
-        fabric=fabric,
-        method=prepared.method,
-        sampler=prepared.sampler,
-        settings=prepared.settings,
-        steps=prepared.steps,
-        accumulate=training.accumulate,
-        seed=training.seed,
-        run=run,
-        checkpoint_every=training.checkpoint_every,
-        log_every=training.log_every,
-        monitors=monitors,
-        monitor_every=training.monitor_every,
-        progress=progress,
-    ).go()
-    if fabric.is_global_zero:
-        encoder: Encoder = prepared.method.encoder
-        encoder.recipe = {key: prepared.config[key] for key in ("method", "training")}
-        encoder.save(run.encoder_folder)
-    fabric.barrier()
+    with told_when_left():
+        with fabric.rank_zero_first():
+            run = Run(out, prepared.config)
+        with run.held() if fabric.is_global_zero else nullcontext():
+            Loop(
+                fabric=fabric,
+                method=prepared.method,
+                sampler=prepared.sampler,
+                settings=prepared.settings,
+                steps=prepared.steps,
+                accumulate=training.accumulate,
+                seed=training.seed,
+                run=run,
+                checkpoint_every=training.checkpoint_every,
+                log_every=training.log_every,
+                monitors=monitors,
+                monitor_every=training.monitor_every,
+                progress=progress if fabric.is_global_zero else None,
+            ).go()
+            if fabric.is_global_zero:
+                encoder: Encoder = prepared.method.encoder
+                encoder.recipe = {key: prepared.config[key] for key in ("method", "training")}
+                encoder.save(run.encoder_folder)
+            fabric.barrier()
     return out
 
 
@@ -202,6 +216,16 @@ def trainable_methods(recording: Recording) -> list[str]:
     ]
 
 
+def _check_batch_norm(method: Method, batch_size: int, slices: int) -> None:
+    """Refuse a single sample where batch norm, which spans the processes, needs others to compare it with."""
+    if batch_size < 2 * slices and any(isinstance(module, _BatchNorm) for module in method.modules()):
+        sliced = "" if slices == 1 else f" in {slices} slices"
+        raise HandsightError(
+            f"a batch of {batch_size}{sliced} gives batch norm one sample at a time; give a batch of at least"
+            f" {2 * slices} with --batch-size"
+        )
+
+
 def _identity(recording: Recording) -> dict[str, Any]:
     """Return what has to be the same for a run to go on; files may have been copied meanwhile."""
     streams = {
@@ -215,6 +239,21 @@ def _identity(recording: Recording) -> dict[str, Any]:
         "episodes": recording.num_episodes,
         "frames": recording.num_frames,
     }
+
+
+def _with_precision(training: Training, encoder: Encoder, out: Path | None) -> Training:
+    """Settle `auto`: the precision that a run in `out` began with, else what suits encoder and machine."""
+    if training.precision == "auto":
+        begun = out is not None and (out / "config.yaml").exists()
+        recorded = read_config(out).get("training", {}) if out is not None and begun else {}
+        if recorded.get("precision") in get_args(Resolved):
+            training = replace(training, precision=recorded["precision"])
+        else:
+            training = replace(training, precision=choose_precision(encoder, training.accelerator))
+            log.info("precision: %s (auto)", training.precision)
+    if training.precision == "bf16-mixed":
+        check_bfloat16(encoder, training.accelerator)
+    return training
 
 
 def _entry_names(clips: Clips, stream: str) -> dict[str, tuple[str, ...]]:
@@ -238,9 +277,9 @@ def _fabric(training: Training) -> Fabric:
             strategy=strategy,
         )
         fabric.launch()
-    except (ValueError, RuntimeError) as error:
-        first = str(error).splitlines()[0]
+    except (ValueError, RuntimeError, ImportError) as error:
+        plural = "device" if devices == 1 else "devices"
         raise HandsightError(
-            f"cannot use accelerator '{training.accelerator}' with {devices} devices: {first}"
+            f"cannot use accelerator '{training.accelerator}' with {devices} {plural}: {first_line(error)}"
         ) from error
     return fabric

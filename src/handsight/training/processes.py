@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -11,11 +13,41 @@ from timm.layers import BatchNormAct2d
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from handsight.errors import HandsightError
+
 
 def world_size() -> int:
     """Return how many processes train together."""
     ready = torch.distributed.is_available() and torch.distributed.is_initialized()
     return torch.distributed.get_world_size() if ready else 1
+
+
+@contextmanager
+def told_when_left() -> Iterator[None]:
+    """Say in one line that another of the processes that train together has ended.
+
+    Raises:
+        HandsightError: in place of what the collective operation that waited for it raised.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        # Gloo raises a bare RuntimeError that names its source file.
+        if world_size() == 1 or not (isinstance(error, torch.distributed.DistError) or "gloo" in str(error)):
+            raise
+        raise HandsightError(
+            f"another of the {world_size()} processes of this run has ended; it said why, or it was killed."
+            " Give the same command again to go on from the last checkpoint"
+        ) from error
+
+
+def same_everywhere(number: int, device: torch.device) -> bool:
+    """Return whether every process has the same number; each of them has to ask."""
+    if world_size() == 1:
+        return True
+    extremes = torch.tensor([number, -number], device=device)
+    torch.distributed.all_reduce(extremes, torch.distributed.ReduceOp.MAX)
+    return int(extremes[0]) == -int(extremes[1])
 
 
 def average_gradients(module: nn.Module) -> None:

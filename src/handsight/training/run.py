@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import platform
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import filelock
 import torch
 import yaml
 
 from handsight.errors import HandsightError
+from handsight.recordings.durable import partial, publish, synchronise
+from handsight.recordings.layout import PARTIAL
 
 IDENTITY = ("method", "data", "training")
 """Parts of config.yaml that have to be the same when a run goes on; versions and device may differ."""
+
+FREE = ("accelerator", "devices", "cache_gb", "checkpoint_every", "log_every", "monitor_every")
+"""Settings in `training` that do not decide what is learned: a run may go on with others."""
+
+LOCK = ".training.lock"
+"""In a run's folder while a process trains there."""
 
 
 class Run:
@@ -33,35 +44,47 @@ class Run:
 
     def __init__(self, folder: Path, config: Mapping[str, Any]) -> None:
         self.folder = folder
-        self.config = json.loads(json.dumps(config, default=str))
+        self.config = resolved(config)
         self.log_path = folder / "log.jsonl"
         self.checkpoints = folder / "checkpoints"
         self.encoder_folder = folder / "encoder"
-        path = folder / "config.yaml"
-        if path.exists():
-            self._compare(read_config(folder))
+        check_place(folder, self.config)
+        if (folder / "config.yaml").exists():
             return
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise HandsightError(
-                f"{folder} is there already and is not a run; give another folder with --out"
-            )
         try:
-            self.checkpoints.mkdir(parents=True, exist_ok=True)
-            write_atomically(path, yaml.safe_dump(self.config, sort_keys=False, allow_unicode=True))
+            folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise HandsightError(
                 f"{folder} cannot be written ({error.strerror}); give another folder with --out"
             ) from error
+        settings = yaml.safe_dump(self.config, sort_keys=False, allow_unicode=True)
+        write_atomically(folder / "config.yaml", settings)
 
-    def _compare(self, earlier: Mapping[str, Any]) -> None:
-        for part in IDENTITY:
-            for key in sorted({*earlier.get(part, {}), *self.config.get(part, {})}):
-                before, now = earlier.get(part, {}).get(key), self.config.get(part, {}).get(key)
-                if before != now:
-                    raise HandsightError(
-                        f"{self.folder} is a run with {part}.{key} = {before!r}, and this one has {now!r};"
-                        " give another folder with --out, or the same settings to resume"
-                    )
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Let no other process train here meanwhile, and clear away what a killed one left half written.
+
+        The operating system gives the folder back however this process ends.
+
+        Raises:
+            HandsightError: another process is training in it.
+        """
+        lock = filelock.FileLock(self.folder / LOCK)
+        try:
+            lock.acquire(timeout=0)
+        except filelock.Timeout:
+            raise HandsightError(
+                f"{self.folder} is a run that another process is training; wait for it, or give another --out"
+            ) from None
+        try:
+            older = sorted(self.checkpoints.glob("step-*.pt"))[:-1]
+            unfinished = (*self.checkpoints.glob("*" + PARTIAL), *self.encoder_folder.glob(".*.part"))
+            for left in (*older, *unfinished):
+                left.unlink()
+            yield
+        finally:
+            (self.folder / LOCK).unlink(missing_ok=True)
+            lock.release()
 
     def newest_checkpoint(self) -> Path | None:
         """Return the checkpoint with most steps, if there is one."""
@@ -69,17 +92,23 @@ class Run:
         return found[-1] if found else None
 
     def save_checkpoint(self, state: Mapping[str, Any], step: int) -> None:
-        """Write a checkpoint whole, then remove the one before."""
+        """Write a checkpoint whole and the log up to it, on the disk for good; then remove the one before.
+
+        Raises:
+            HandsightError: the disk is full or broken; the one before is still there.
+        """
         path = self.checkpoints / f"step-{step:09d}.pt"
-        partial = path.with_suffix(".partial")
         try:
-            torch.save(dict(state), partial)
-            os.replace(partial, path)
+            if self.log_path.exists():
+                synchronise(self.log_path)
+            torch.save(dict(state), partial(path))
+            publish(path)
         except (OSError, RuntimeError) as error:
-            partial.unlink(missing_ok=True)
+            partial(path).unlink(missing_ok=True)
             free = shutil.disk_usage(self.folder).free
+            why = error.strerror if isinstance(error, OSError) else "PyTorch could not write it to its end"
             raise HandsightError(
-                f"cannot write {path} ({error}); {free / 1e6:.0f} MB are free."
+                f"cannot write {path} ({why}); {free / 1e6:.1f} MB are free."
                 " Make room and give the same command again"
             ) from error
         for old in self.checkpoints.glob("step-*.pt"):
@@ -116,6 +145,50 @@ class Run:
             ) from error
 
 
+def resolved(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a configuration as it comes back from a file."""
+    values: dict[str, Any] = json.loads(json.dumps(config, default=str))
+    return values
+
+
+def check_place(folder: Path, config: Mapping[str, Any]) -> None:
+    """Check that a run can begin, or go on, in a folder; nothing is written.
+
+    Args:
+        folder: where.
+        config: what is known already of the run's config.yaml.
+
+    Raises:
+        HandsightError: it holds a run with other settings or something that is no run; it cannot be written.
+    """
+    if (folder / "config.yaml").exists():
+        _compare(folder, read_config(folder), config)
+    elif folder.exists() and (not folder.is_dir() or any(map(_is_foreign, folder.iterdir()))):
+        raise HandsightError(f"{folder} is there already and is not a run; give another folder with --out")
+    there = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
+    if there.is_dir() and not os.access(there, os.W_OK | os.X_OK):
+        raise HandsightError(
+            f"{folder} cannot be written ({there} is read-only or not yours); give another folder with --out"
+        )
+
+
+def _compare(folder: Path, earlier: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    for part in (part for part in IDENTITY if part in now):
+        before, after = earlier.get(part, {}), now[part]
+        # The name first: what else differs follows from it.
+        for key in sorted({*before, *after} - set(FREE), key=lambda key: (key != "name", key)):
+            if before.get(key) != after.get(key):
+                raise HandsightError(
+                    f"{folder} is a run with {part}.{key} = {before.get(key)!r}, and this one has"
+                    f" {after.get(key)!r}; give another folder with --out, or the same settings to resume"
+                )
+
+
+def _is_foreign(path: Path) -> bool:
+    """Whether a file is more than what a run leaves that was killed as it began."""
+    return not path.name.endswith(PARTIAL)
+
+
 def read_config(folder: Path) -> dict[str, Any]:
     """Read a run's config.yaml.
 
@@ -133,8 +206,8 @@ def read_config(folder: Path) -> dict[str, Any]:
         raise HandsightError(
             f"{path} cannot be read: it is not YAML any more. Give another folder with --out"
         ) from error
-    if not isinstance(config, dict):
-        raise HandsightError(f"{path} is empty; give another folder with --out")
+    if not isinstance(config, dict) or not all(isinstance(config.get(part, {}), dict) for part in IDENTITY):
+        raise HandsightError(f"{path} does not hold the settings of a run; give another folder with --out")
     return config
 
 
@@ -154,11 +227,35 @@ def read_log(folder: Path) -> list[dict[str, Any]]:
     return entries
 
 
+def duration_s(log: Iterable[Mapping[str, Any]]) -> float:
+    """Return how long a run was trained in s, over all its sittings (`seconds` begins anew with each)."""
+    total, before = 0.0, 0.0
+    for entry in log:
+        seconds = entry.get("seconds")
+        if not isinstance(seconds, (int, float)) or not math.isfinite(seconds):
+            continue
+        if seconds < before:
+            total += before
+        before = float(seconds)
+    return total + before
+
+
 def write_atomically(path: Path, text: str) -> None:
-    """Write a small text file so that a reader sees the old one or the new one, never a part."""
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)
+    """Write a small text file so that a reader sees the old one or the new one, never a part.
+
+    Raises:
+        HandsightError: it cannot be written; the old one is still there.
+    """
+    try:
+        partial(path).write_text(text, encoding="utf-8")
+        publish(path)
+    except OSError as error:
+        with suppress(OSError):
+            partial(path).unlink(missing_ok=True)
+        raise HandsightError(
+            f"cannot write {path} ({error.strerror}); make room, or see to it that it may be written,"
+            " and give the same command again"
+        ) from error
 
 
 def made_with() -> dict[str, str]:

@@ -8,7 +8,7 @@ from typing import Literal, get_args
 from handsight.errors import HandsightError
 from handsight.methods import Method, Optimisation
 
-Precision = Literal["32-true", "bf16-mixed"]
+Precision = Literal["auto", "32-true", "bf16-mixed"]
 Optimiser = Literal["adamw", "sgd"]
 Schedule = Literal["constant", "cosine"]
 TrainingSplit = Literal["train", "validation", "test", "all"]
@@ -37,7 +37,9 @@ class Training:
         warmup_steps: over which the learning rate grows linearly from zero.
         accumulate: slices of the batch that are forwarded one after another, to save memory; a contrast sees
             its own slice only.
-        precision: of the forward pass; weights stay float32.
+        precision: of the forward pass; weights, their gradients and losses are float32. `auto` is bfloat16
+            where the machine computes in it and the network gains by it, else float32; what it was is
+            written down, and holds when the run goes on, on whatever machine.
         accelerator: as Lightning Fabric names them.
         devices: processes on this machine; under torchrun, what torchrun says.
         split: episodes to train on.
@@ -61,7 +63,7 @@ class Training:
     schedule: Schedule | None = None
     warmup_steps: int | None = None
     accumulate: int = 1
-    precision: Precision = "32-true"
+    precision: Precision = "auto"
     accelerator: str = "auto"
     devices: int = 1
     split: TrainingSplit = "train"
@@ -101,6 +103,8 @@ class Training:
             value = getattr(self, name)
             if value is not None and value not in allowed:
                 raise HandsightError(f"{name} is {value!r}; it can be one of {', '.join(allowed)}")
+        if self.seed >= 2**63:
+            raise HandsightError(f"seed is {self.seed}; it must be below 2^63")
         if self.learning_rate is not None and not self.learning_rate > 0:
             raise HandsightError(f"learning_rate is {self.learning_rate}; it must be above 0")
 

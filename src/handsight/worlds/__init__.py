@@ -5,5 +5,5 @@ from handsight.worlds.turntable import Turntable as Turntable
 from handsight.worlds.world import Episode as Episode
 from handsight.worlds.world import World as World
 
-WORLDS: dict[str, type[Turntable]] = {"turntable": Turntable}
+WORLDS: dict[str, type[World]] = {"turntable": Turntable}
 """Name on the command line → world."""

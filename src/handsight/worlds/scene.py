@@ -7,21 +7,20 @@ device.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from handsight.errors import HandsightError
 from handsight.worlds.graphics import load_mujoco, open_context
-from handsight.worlds.objects.appearance import TEXTURE_SIZE, Finish
+from handsight.worlds.layers import Layer, Reader
+from handsight.worlds.objects.appearance import Finish
 from handsight.worlds.objects.surface import Surface
-
-EXTENT = 40.0
-"""Half-width of floor and wall, in units of an object's radius: further than any camera sees."""
+from handsight.worlds.slots import compiled
 
 
 @dataclass(frozen=True)
@@ -92,8 +91,10 @@ class Stage:
         self._size, self._drawn_size = size, size * (2 if antialias else 1)
         self._mujoco = load_mujoco()
         self._triangles_n, self._slots_n = triangles_n, slots_n
-        self._model = _model(self._mujoco, slots_n, triangles_n, self._drawn_size)
-        self._model.geom_rgba[:slots_n, 3] = 0  # empty until something is shown
+        self._model = compiled(self._mujoco, slots_n, triangles_n, self._drawn_size)
+        self._seen = np.arange(slots_n + 2) >= slots_n  # by slot, then floor and wall
+        self._standing: Layer | None = None  # what was drawn once, as it still stands …
+        self._left_out: tuple[int, ...] = ()  # … all but these slots
         self._data = self._mujoco.MjData(self._model)
         self._gl, self.device = open_context(self._drawn_size, self._drawn_size)
         self._context = self._mujoco.MjrContext(self._model, self._mujoco.mjtFontScale.mjFONTSCALE_50)
@@ -104,7 +105,8 @@ class Stage:
         self._options, self._camera = self._mujoco.MjvOption(), self._mujoco.MjvCamera()
         self._camera.type, self._camera.fixedcamid = self._mujoco.mjtCamera.mjCAMERA_FIXED, 0
         self._rectangle = self._mujoco.MjrRect(0, 0, self._drawn_size, self._drawn_size)
-        self._pixels = np.empty((self._drawn_size, self._drawn_size, 3), np.uint8)
+        self._reader = Reader(size, self._drawn_size)
+        self._closed = False
 
     def show(self, slot: int, surface: Surface | None, finish: Finish | None = None, size: float = 1) -> None:
         """Put a surface with its finish into a slot, at the origin until `place`; or empty the slot.
@@ -120,9 +122,7 @@ class Stage:
         """
         self._check(slot)
         model = self._model
-        model.geom_rgba[slot, 3] = (
-            0.0 if surface is None or len(surface) == 0 else 1.0
-        )  # MuJoCo skips what is transparent
+        self._seen[slot] = surface is not None and len(surface) > 0
         self.place(slot, np.zeros(3), Rotation.identity())
         if surface is None or finish is None or len(surface) == 0:
             return
@@ -147,21 +147,25 @@ class Stage:
     def place(self, slot: int, position: NDArray[np.float64], rotation: Rotation) -> None:
         """Move a slot's surface."""
         self._check(slot)
+        self._changed(slot)
         self._model.geom_pos[slot] = position
-        self._model.geom_quat[slot] = rotation.as_quat(scalar_first=True)
+        self._model.geom_quat[slot] = rotation.as_quat()[[3, 0, 1, 2]]  # wxyz
 
     def background(self, floor: NDArray[np.uint8], wall: NDArray[np.uint8]) -> None:
         """Paint floor and wall with textures uint8 `[TEXTURE_SIZE, TEXTURE_SIZE, 3]`."""
+        self._changed()
         self._gl.make_current()
         self._upload_texture(self._slots_n, floor)
         self._upload_texture(self._slots_n + 1, wall)
 
     def room(self, wall_distance: float) -> None:
         """Put the wall behind the origin at y = `wall_distance`; the floor, at z = 0, reaches up to it."""
+        self._changed()
         self._model.geom_pos[self._slots_n :] = [0, wall_distance, 0]
 
     def light(self, light: Light) -> None:
         """Set the light."""
+        self._changed()
         self._model.light_dir[0] = light.direction / np.linalg.norm(light.direction)
         self._model.light_diffuse[0] = light.colour
         self._model.light_specular[0] = light.colour * 0.5
@@ -169,6 +173,7 @@ class Stage:
 
     def look(self, camera: Camera) -> None:
         """Set the camera."""
+        self._changed()
         backwards = camera.rotation * Rotation.from_euler(
             "x", np.pi
         )  # MuJoCo's camera: y up, z out of the picture
@@ -176,10 +181,29 @@ class Stage:
         self._model.cam_quat[0] = backwards.as_quat(scalar_first=True)
         self._model.cam_fovy[0] = np.degrees(camera.fov_rad)
 
-    def draw(self) -> NDArray[np.uint8]:
-        """Return the picture, uint8 `[size, size, 3]`, RGB."""
-        mujoco = self._mujoco
+    def draw(self, moving: Sequence[int] = ()) -> NDArray[np.uint8]:
+        """Return the picture, uint8 `[size, size, 3]`, RGB.
+
+        Args:
+            moving: slots that move from one picture to the next. Until something else changes, the rest is
+                drawn once and kept with its depths, which is faster; the picture is the same.
+        """
         self._gl.make_current()
+        if not moving:
+            self._render(self._seen)
+            return self._reader.picture()
+        moves = np.zeros(len(self._seen), bool)
+        moves[list(moving)] = True
+        if self._standing is None or self._left_out != tuple(moving):
+            self._render(self._seen & ~moves)
+            self._standing, self._left_out = self._reader.layer(), tuple(moving)
+        self._render(self._seen & moves)
+        return self._reader.picture(self._standing)
+
+    def _render(self, seen: NDArray[np.bool_]) -> None:
+        """Draw some of what is shown."""
+        mujoco = self._mujoco
+        self._model.geom_rgba[:, 3] = seen  # MuJoCo skips what is transparent
         mujoco.mj_kinematics(self._model, self._data)
         mujoco.mj_camlight(self._model, self._data)
         mujoco.mjv_updateScene(
@@ -192,19 +216,25 @@ class Stage:
             self._scene,
         )
         mujoco.mjr_render(self._rectangle, self._scene, self._context)
-        mujoco.mjr_readPixels(self._pixels, None, self._rectangle, self._context)
-        upright = self._pixels[::-1]  # OpenGL counts rows from the bottom
-        if self._drawn_size == self._size:
-            return upright.copy()
-        return np.asarray(
-            cv2.resize(upright, (self._size, self._size), interpolation=cv2.INTER_AREA), np.uint8
-        )
+
+    def _changed(self, slot: int | None = None) -> None:
+        """Note that a slot, or what has none, is no longer as it was drawn."""
+        if slot not in self._left_out:
+            self._standing = None
 
     def close(self) -> None:
-        """Give the graphics context back."""
-        self._gl.make_current()
-        self._context.free()
-        self._gl.free()
+        """Give the graphics context back; may be called more than once."""
+        if not self._closed:
+            self._closed = True
+            self._gl.make_current()
+            self._context.free()
+            self._gl.free()
+
+    def __del__(self) -> None:
+        # Where nobody closed it: left to MuJoCo, its textures and meshes would be deleted, by their numbers,
+        # from whichever context is current then, which is another stage's.
+        with suppress(Exception):
+            self.close()
 
     def _check(self, slot: int) -> None:
         assert 0 <= slot < self._slots_n, f"slot {slot} of {self._slots_n}"
@@ -213,69 +243,3 @@ class Stage:
         start = self._model.tex_adr[number]
         self._model.tex_data[start : start + texture.size] = texture.ravel()
         self._mujoco.mjr_uploadTexture(self._model, self._context, number)
-
-
-def _model(mujoco: Any, slots_n: int, triangles_n: int, size: int) -> Any:
-    """Compile the model: `slots_n` meshes to be overwritten, then floor and wall, a light and a camera."""
-    spec = mujoco.MjSpec()
-    # The shadow map and multisampling would cost more than everything else together.
-    spec.visual.quality.shadowsize = spec.visual.quality.offsamples = 0
-    spec.visual.global_.offwidth = spec.visual.global_.offheight = size
-    spec.visual.map.znear, spec.visual.map.zfar = 0.1, 3 * EXTENT
-    spec.visual.headlight.active = 0
-    spec.stat.extent = 1
-    triangle = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0]], float)
-    for slot in range(slots_n):
-        # Any triangles will do; spread out, so that the compiler does not take them for one flat sheet.
-        corners = (triangle[None] + np.arange(triangles_n)[:, None, None] % 7).reshape(-1, 3)
-        _add_mesh(
-            mujoco, spec, f"slot{slot}", corners, np.tile([0.0, 0, 1], (len(corners), 1)), corners[:, :2]
-        )
-    # Floor and wall end where they meet, so that no pixel of theirs is drawn twice.
-    corner = np.array([[-1, 0], [1, 0], [1, 1], [-1, 0], [1, 1], [-1, 1]]) * EXTENT
-    flat = np.zeros(len(corner))
-    floor, wall = (
-        np.column_stack([corner[:, 0], corner[:, 1] - EXTENT, flat]),
-        np.column_stack([corner[:, 0], flat, corner[:, 1]]),
-    )
-    _add_mesh(mujoco, spec, "floor", floor, np.tile([0.0, 0, 1], (6, 1)), corner * 0.35)
-    _add_mesh(mujoco, spec, "wall", wall, np.tile([0.0, -1, 0], (6, 1)), corner * 0.3)
-    spec.worldbody.add_light(
-        type=mujoco.mjtLightType.mjLIGHT_DIRECTIONAL, castshadow=False, ambient=[0, 0, 0]
-    )
-    spec.worldbody.add_camera(name="camera")
-    model = spec.compile()
-    model.geom_pos[:], model.geom_quat[:] = (
-        0,
-        [1, 0, 0, 0],
-    )  # the compiler moves meshes to their centres of mass
-    model.geom_sameframe[:] = 0
-    for slot, points in ((slots_n, floor), (slots_n + 1, wall)):
-        start = model.mesh_vertadr[slot]
-        model.mesh_vert[start : start + len(points)] = points
-    return model
-
-
-def _add_mesh(mujoco: Any, spec: Any, name: str, corners: Any, normals: Any, texture: Any) -> None:
-    """Add a mesh of loose triangles with a texture and a material of its own, and the geom that shows it."""
-    spec.add_texture(
-        name=name,
-        type=mujoco.mjtTexture.mjTEXTURE_2D,
-        builtin=mujoco.mjtBuiltin.mjBUILTIN_FLAT,
-        width=TEXTURE_SIZE,
-        height=TEXTURE_SIZE,
-        nchannel=3,
-    )
-    material = spec.add_material(name=name, specular=0, shininess=0)
-    material.textures[mujoco.mjtTextureRole.mjTEXROLE_RGB] = name
-    mesh = spec.add_mesh(
-        name=name,
-        uservert=corners.ravel(),
-        usernormal=normals.ravel(),
-        usertexcoord=texture.ravel(),
-        userface=np.arange(len(corners), dtype=np.int32),
-    )
-    mesh.inertia = mujoco.mjtMeshInertia.mjMESH_INERTIA_SHELL
-    spec.worldbody.add_geom(
-        type=mujoco.mjtGeom.mjGEOM_MESH, meshname=name, material=name, contype=0, conaffinity=0
-    )

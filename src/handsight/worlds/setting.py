@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from handsight.worlds.objects.appearance import draw_colour, draw_finish, draw_texture
+from handsight.worlds.objects.appearance import Finishes, draw_colour, draw_finish, draw_texture
 from handsight.worlds.objects.parts import Part
 from handsight.worlds.objects.shapes import Mesh, box, cylinder, ellipsoid, hoop, lathe
 from handsight.worlds.objects.surface import surfaces_of
@@ -33,6 +33,7 @@ class SettingOptions:
         camera_height_rad: angle above the horizon from which the camera looks down.
         fov_rad: field of view.
         space: radius of what the camera has in view around the middle, for things of radius 1.
+        finishes: how floor, wall and clutter are painted.
     """
 
     backgrounds: int
@@ -40,12 +41,13 @@ class SettingOptions:
     camera_height_rad: Interval
     fov_rad: Interval
     space: Interval
+    finishes: Finishes = "patterned"
 
 
 @lru_cache(maxsize=512)
-def background_texture(number: int) -> NDArray[np.uint8]:
+def background_texture(number: int, finishes: Finishes = "patterned") -> NDArray[np.uint8]:
     """Return background texture `number` of the pool that all clips of all recordings share."""
-    return draw_texture(generator(number, BACKGROUND))
+    return draw_texture(generator(number, BACKGROUND), finishes)
 
 
 def draw_camera(rng: np.random.Generator, options: SettingOptions, height: float) -> Camera:
@@ -72,7 +74,9 @@ def draw_light(rng: np.random.Generator) -> Light:
 def paint_background(stage: Stage, rng: np.random.Generator, options: SettingOptions) -> None:
     """Take floor and wall from the pool and put the wall at a drawn distance."""
     floor, wall = rng.integers(options.backgrounds, size=2)
-    stage.background(background_texture(int(floor)), background_texture(int(wall)))
+    stage.background(
+        background_texture(int(floor), options.finishes), background_texture(int(wall), options.finishes)
+    )
     stage.room(rng.uniform(1.8, 4.0))
 
 
@@ -89,7 +93,7 @@ def scatter_clutter(stage: Stage, rng: np.random.Generator, options: SettingOpti
         size = rng.uniform(0.15, 0.25) if in_front else rng.uniform(0.2, 0.6)
         distance = 1.05 + size + rng.uniform(0, 0.5 if in_front else 1.0)
         surface = surfaces_of([Part(_simple_shape(rng))])[0]
-        stage.show(slot, surface, draw_finish(rng), size)
+        stage.show(slot, surface, draw_finish(rng, options.finishes), size)
         lift = -float(surface.corners[..., 2].min()) * size
         place = np.array([distance * np.cos(around), distance * np.sin(around), lift])
         stage.place(slot, place, Rotation.from_euler("z", rng.uniform(0, 2 * np.pi)))

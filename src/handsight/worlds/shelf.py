@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 from handsight.errors import HandsightError
 from handsight.worlds.meshes import read_objects
 from handsight.worlds.objects import CATEGORIES, Object, Split, dress, make_object, split_of
+from handsight.worlds.objects.appearance import Finishes
 from handsight.worlds.world import generator
 
 OBJECT, CLIP_SPLIT = 5, 6
@@ -44,6 +45,7 @@ class FactoryShelf:
     Args:
         categories: their names; None for all.
         clips_per_object: successive clips of one object.
+        finishes: how they are painted.
 
     Raises:
         HandsightError: a category is unknown.
@@ -52,7 +54,10 @@ class FactoryShelf:
     triangles_n = FACTORY_TRIANGLES_N
     closed = True
 
-    def __init__(self, categories: Sequence[str] | None, clips_per_object: int) -> None:
+    def __init__(
+        self, categories: Sequence[str] | None, clips_per_object: int, finishes: Finishes = "patterned"
+    ) -> None:
+        self._finishes: Finishes = finishes
         self._categories = _chosen(categories, list(CATEGORIES))
         self._clips_per_object = clips_per_object
 
@@ -65,7 +70,7 @@ class FactoryShelf:
         object_seed = int(rng.integers(2**62))
         while split_of(object_seed) != split:
             object_seed = int(rng.integers(2**62))
-        return make_object(self._categories[place], object_seed), split
+        return make_object(self._categories[place], object_seed, self._finishes), split
 
 
 class MeshShelf:
@@ -78,6 +83,7 @@ class MeshShelf:
         up: the axis that points up in them.
         categories: names of the categories to take; None for all.
         clips_per_object: successive clips of one object.
+        finishes: how they are painted.
 
     Raises:
         HandsightError: nothing to show, a mesh that cannot be read, an unknown category.
@@ -86,8 +92,14 @@ class MeshShelf:
     closed = False  # meshes from the wild have holes
 
     def __init__(
-        self, folder: Path, up: Literal["y", "z"], categories: Sequence[str] | None, clips_per_object: int
+        self,
+        folder: Path,
+        up: Literal["y", "z"],
+        categories: Sequence[str] | None,
+        clips_per_object: int,
+        finishes: Finishes = "patterned",
     ) -> None:
+        self._finishes: Finishes = finishes
         known = {group[0].category: group for group in read_objects(folder, up)}
         self._objects = [known[category] for category in _chosen(categories, list(known))]
         self._clips_per_object = clips_per_object
@@ -102,7 +114,7 @@ class MeshShelf:
         single = len(group) == 1
         divided = int(generator(seed, clip, CLIP_SPLIT).integers(2**62)) if single else mesh.seed
         if mesh.seed not in self._dressed:
-            self._dressed[mesh.seed] = dress(mesh.category, mesh.seed, mesh.parts)
+            self._dressed[mesh.seed] = dress(mesh.category, mesh.seed, mesh.parts, self._finishes)
         return self._dressed[mesh.seed], split_of(divided)
 
 

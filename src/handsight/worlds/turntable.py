@@ -13,6 +13,7 @@ from scipy.spatial.transform import Rotation
 from handsight.errors import HandsightError
 from handsight.recordings.features import Feature, camera
 from handsight.worlds.objects import FINISHES_N, Object
+from handsight.worlds.objects.appearance import Finishes
 from handsight.worlds.scene import Stage
 from handsight.worlds.setting import (
     Interval,
@@ -70,6 +71,8 @@ class Turntable:
             one; colours are drawn.
         objects_up: the axis that points up in your own meshes, `y` or `z`.
         clips_per_object: successive clips of the same object, otherwise lit and placed.
+        finishes: whether objects, floor and wall are painted with patterns, or each surface in one colour:
+            then their shapes are what tells them apart, which small encoders learn sooner.
         tilt_rad: greatest angle by which an object is tilted before it is turned.
         tilt_changes: whether the tilt stays for a clip or swings while the object turns (`frame`).
         backgrounds: size of the pool of textures that floor and wall are taken from. All clips share
@@ -93,6 +96,7 @@ class Turntable:
     objects_dir: Path | None = None
     objects_up: Literal["y", "z"] = "z"
     clips_per_object: int = 1
+    finishes: Finishes = "patterned"
     tilt_rad: float = 0.3
     tilt_changes: Changes = "clip"
     backgrounds: int = 64
@@ -124,13 +128,15 @@ class Turntable:
                 raise HandsightError(f"turntable: {option} is {getattr(self, option)!r}; it is clip or frame")
         if self.turns not in get_args(Turns):
             raise HandsightError(f"turntable: turns is {self.turns!r}; it is even or uneven")
+        if self.finishes not in get_args(Finishes):
+            raise HandsightError(f"turntable: finishes is {self.finishes!r}; it is patterned or plain")
         if self.objects_up not in ("y", "z"):
             raise HandsightError(f"turntable: objects_up is {self.objects_up!r}; it is y or z")
         if self.objects_dir is None:
-            self._shelf = FactoryShelf(self.categories, self.clips_per_object)
+            self._shelf = FactoryShelf(self.categories, self.clips_per_object, self.finishes)
         else:
             self._shelf = MeshShelf(
-                Path(self.objects_dir), self.objects_up, self.categories, self.clips_per_object
+                Path(self.objects_dir), self.objects_up, self.categories, self.clips_per_object, self.finishes
             )
 
     @property
@@ -184,14 +190,16 @@ class Turntable:
         stage.light(draw_light(rng))
         for slot, (surface, finish) in enumerate(zip(shown.surfaces, shown.finishes, strict=True)):
             stage.show(slot, surface, finish)
+        slots = range(FINISHES_N)
+        moving = slots if self.background_changes == "clip" else ()
         pictures = []
         for view, (rotation, lift) in enumerate(zip(rotations, lifts, strict=True)):
             if view == 0 or self.background_changes == "frame":
                 paint_background(stage, rng, options)
                 scatter_clutter(stage, rng, options, FINISHES_N)
-            for slot in range(FINISHES_N):
+            for slot in slots:
                 stage.place(slot, np.array([0, 0, lift]), rotation)
-            pictures.append(stage.draw())
+            pictures.append(stage.draw(moving))
         poses = viewpoint.rotation.inv() * Rotation.concatenate(rotations)
         return Episode(
             frames={
@@ -233,7 +241,7 @@ class Turntable:
 
     def _setting(self) -> SettingOptions:
         return SettingOptions(
-            self.backgrounds, self.clutter, self.camera_height_rad, self.fov_rad, self.space
+            self.backgrounds, self.clutter, self.camera_height_rad, self.fov_rad, self.space, self.finishes
         )
 
     def _opened(self) -> Stage:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +14,9 @@ from handsight.worlds.objects.parts import FINISHES_N
 
 TEXTURE_SIZE = 128
 """Width and height of every texture, pixels. Textures wrap around."""
+
+Finishes = Literal["patterned", "plain"]
+"""How surfaces are painted: with any pattern of two colours, or each in one colour, so that shape shows."""
 
 Pattern = NDArray[np.float64]
 
@@ -33,6 +38,7 @@ class Finish:
     shininess: float
 
 
+@cache
 def _grid() -> tuple[Pattern, Pattern]:
     at = np.arange(TEXTURE_SIZE) / TEXTURE_SIZE
     x, y = np.meshgrid(at, at, indexing="xy")
@@ -44,14 +50,34 @@ def noise(rng: np.random.Generator, octaves: int = 5, roughness: float = 0.6) ->
     total = np.zeros((TEXTURE_SIZE, TEXTURE_SIZE))
     for octave in range(octaves):
         cells = 2 ** (octave + 2)
-        values = rng.random((cells, cells))
-        at = np.arange(TEXTURE_SIZE) * cells / TEXTURE_SIZE
-        low = at.astype(int)
-        share = at - low
-        share = share * share * (3 - 2 * share)
-        rows = values[low] * (1 - share)[:, None] + values[(low + 1) % cells] * share[:, None]
-        total += roughness**octave * (rows[:, low] * (1 - share) + rows[:, (low + 1) % cells] * share)
-    return np.asarray((total - total.min()) / np.ptp(total))
+        # Rows, then columns as the rows of the transpose: whole rows are quicker to take than columns.
+        across = _interpolated(rng.random((cells, cells)))
+        wave = _interpolated(across.T)
+        wave *= roughness**octave
+        total += wave
+    total -= total.min()
+    total /= total.max()
+    return np.ascontiguousarray(total.T)
+
+
+def _interpolated(values: Pattern) -> Pattern:
+    """Return `[TEXTURE_SIZE, N]`: `values` `[cells, N]`, which wrap around, with smooth steps between."""
+    low, high, low_share, high_share = _between(len(values))
+    below, above = values.take(low, 0), values.take(high, 0)
+    below *= low_share
+    above *= high_share
+    below += above
+    return below
+
+
+@cache
+def _between(cells: int) -> tuple[NDArray[np.int64], NDArray[np.int64], Pattern, Pattern]:
+    """Return for each pixel the cell below, the one above, and their shares `[TEXTURE_SIZE, 1]`."""
+    at = np.arange(TEXTURE_SIZE) * cells / TEXTURE_SIZE
+    low = at.astype(int)
+    share = (at - low)[:, None]
+    share = share * share * (3 - 2 * share)
+    return low, (low + 1) % cells, 1 - share, share
 
 
 def _plain(rng: np.random.Generator) -> Pattern:
@@ -105,14 +131,24 @@ PATTERNS: tuple[Callable[[np.random.Generator], Pattern], ...] = (
 )
 
 
-def draw_texture(rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Return a texture: a pattern between two colours, roughened by a little noise; uint8 RGB."""
-    pattern = PATTERNS[rng.integers(len(PATTERNS))](rng)[..., None]
+def draw_texture(rng: np.random.Generator, finishes: Finishes = "patterned") -> NDArray[np.uint8]:
+    """Return a texture, uint8 RGB: a pattern between two colours with a little noise on it, or one colour."""
+    if finishes == "plain":
+        level = (draw_colour(rng) * 255).astype(np.uint8)
+        return np.tile(level, (TEXTURE_SIZE, TEXTURE_SIZE, 1))
+    pattern = PATTERNS[rng.integers(len(PATTERNS))](rng)
     first, second = draw_colour(rng), draw_colour(rng)
     if rng.random() < 0.5:  # half of all patterns are shades of one colour
         second = first * rng.uniform(0.5, 0.85)
-    grain = 1 + rng.uniform(0.0, 0.2) * (noise(rng)[..., None] - 0.5)
-    return np.clip((first * (1 - pattern) + second * pattern) * grain * 255, 0, 255).astype(np.uint8)
+    grain = 1 + rng.uniform(0.0, 0.2) * (noise(rng) - 0.5)
+    texture = np.empty((TEXTURE_SIZE, TEXTURE_SIZE, 3), np.uint8)
+    for channel in range(3):
+        level = first[channel] * (1 - pattern)
+        level += second[channel] * pattern
+        level *= grain
+        level *= 255
+        texture[..., channel] = np.clip(level, 0, 255, out=level)
+    return texture
 
 
 def draw_colour(rng: np.random.Generator) -> NDArray[np.float64]:
@@ -122,11 +158,13 @@ def draw_colour(rng: np.random.Generator) -> NDArray[np.float64]:
     return np.asarray(value * (1 - saturation + saturation * wheel))
 
 
-def draw_finish(rng: np.random.Generator) -> Finish:
+def draw_finish(rng: np.random.Generator, finishes: Finishes = "patterned") -> Finish:
     """Return a finish: texture and gloss."""
-    return Finish(draw_texture(rng), rng.uniform(0.5, 1.5), rng.uniform(0.0, 0.8), rng.uniform(0.1, 0.9))
+    return Finish(
+        draw_texture(rng, finishes), rng.uniform(0.5, 1.5), rng.uniform(0.0, 0.8), rng.uniform(0.1, 0.9)
+    )
 
 
-def draw_finishes(rng: np.random.Generator) -> tuple[Finish, ...]:
+def draw_finishes(rng: np.random.Generator, finishes: Finishes = "patterned") -> tuple[Finish, ...]:
     """Return an object's finishes."""
-    return tuple(draw_finish(rng) for _ in range(FINISHES_N))
+    return tuple(draw_finish(rng, finishes) for _ in range(FINISHES_N))

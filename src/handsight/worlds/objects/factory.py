@@ -22,7 +22,7 @@ from handsight.worlds.objects import (
     vehicles,
     vessels,
 )
-from handsight.worlds.objects.appearance import Finish, draw_finishes
+from handsight.worlds.objects.appearance import Finish, Finishes, draw_finishes
 from handsight.worlds.objects.parts import Category, Part
 from handsight.worlds.objects.surface import Surface, surfaces_of
 
@@ -83,7 +83,7 @@ def objects_in(split: Split, start: int = 0) -> Iterator[int]:
         seed += 1
 
 
-def make_object(category: str, object_seed: int) -> Object:
+def make_object(category: str, object_seed: int, finishes: Finishes = "patterned") -> Object:
     """Return the object of this category and seed; the same one each time.
 
     Its shape is drawn from (category, seed), its finishes from the seed alone: colour says nothing about the
@@ -97,10 +97,10 @@ def make_object(category: str, object_seed: int) -> Object:
     name = int.from_bytes(category.encode(), "big")
     rng = np.random.Generator(np.random.Philox(np.random.SeedSequence([object_seed, SHAPE, name])))
     parts = CATEGORIES[category](rng)
-    return dress(category, object_seed, parts)
+    return dress(category, object_seed, parts, finishes)
 
 
-def dress(category: str, object_seed: int, parts: list[Part]) -> Object:
+def dress(category: str, object_seed: int, parts: list[Part], finishes: Finishes = "patterned") -> Object:
     """Return an object of these parts, its finishes drawn from its seed."""
     rng = np.random.Generator(np.random.Philox(np.random.SeedSequence([object_seed, APPEARANCE])))
-    return Object(category, object_seed, surfaces_of(parts), draw_finishes(rng))
+    return Object(category, object_seed, surfaces_of(parts), draw_finishes(rng, finishes))

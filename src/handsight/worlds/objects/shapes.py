@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -51,21 +52,29 @@ def loft(rings: PointsLike, closed: bool = False) -> Mesh:
         closed: joins the last ring to the first in place of covering the ends.
     """
     rings = np.asarray(rings, float)
-    rings_n, points_n = rings.shape[:2]
+    vertices = [rings.reshape(-1, 3)]
+    if not closed:
+        vertices += [rings[0].mean(0)[None], rings[-1].mean(0)[None]]
+    return Mesh(np.concatenate(vertices), _loft_faces(*rings.shape[:2], closed))
+
+
+@cache
+def _loft_faces(rings_n: int, points_n: int, closed: bool) -> NDArray[np.int64]:
+    """Return the faces of every loft of this form; without `closed`, its last two vertices close the ends."""
     number = np.arange(rings_n * points_n).reshape(rings_n, points_n)
     if closed:
         number = np.concatenate([number, number[:1]])
     low, high = number[:-1], number[1:]
     a, b, c, d = low, np.roll(low, -1, 1), np.roll(high, -1, 1), high
     faces = [np.stack([a, b, c], -1).reshape(-1, 3), np.stack([a, c, d], -1).reshape(-1, 3)]
-    vertices = [rings.reshape(-1, 3)]
     if not closed:
         first, last = rings_n * points_n, rings_n * points_n + 1
-        vertices += [rings[0].mean(0)[None], rings[-1].mean(0)[None]]
         start, end = number[0], number[-1]
         faces += [np.stack([np.roll(start, -1), start, np.full(points_n, first)], -1)]
         faces += [np.stack([end, np.roll(end, -1), np.full(points_n, last)], -1)]
-    return Mesh(np.concatenate(vertices), np.concatenate(faces))
+    made = np.concatenate(faces)
+    made.flags.writeable = False  # all lofts of this form share it
+    return made
 
 
 def circle(points_n: int = AROUND_N, squareness: float = 0) -> Points:
@@ -189,13 +198,14 @@ def tube(
     tangents /= np.linalg.norm(tangents, axis=1, keepdims=True)
     up = np.array([0.0, 0.0, 1.0]) if abs(tangents[0, 2]) < 0.9 else np.array([1.0, 0.0, 0.0])
     outline = circle(around_n)
-    rings = []
-    for point, tangent, size in zip(path, tangents, radii, strict=True):
+    ups = np.empty_like(path)
+    for at, tangent in enumerate(tangents):
         up = up - tangent * (up @ tangent)  # carried along the path, so the tube does not twist
-        up /= np.linalg.norm(up)
-        side = np.cross(up, tangent)
-        rings.append(point + size * (outline[:, :1] * side + outline[:, 1:] * up * flatness))
-    return loft(rings, closed)
+        up /= np.sqrt(up @ up)
+        ups[at] = up
+    sides = np.cross(ups, tangents)
+    across = outline[:, :1] * sides[:, None] + outline[:, 1:] * ups[:, None] * flatness
+    return loft(path[:, None] + radii[:, None, None] * across, closed)
 
 
 def bar(

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
 
 from handsight.worlds.objects.parts import FINISHES_N, Part
 
@@ -51,7 +50,8 @@ def surfaces_of(parts: list[Part]) -> tuple[Surface, ...]:
 
 def _facing(triangles: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return `[F, 3]`, each face's normal, as long as twice its area."""
-    return np.cross(triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0])
+    a, b = (triangles[:, 1] - triangles[:, 0]).T, (triangles[:, 2] - triangles[:, 0]).T
+    return np.stack([a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]], 1)
 
 
 def corner_normals(triangles: NDArray[np.float64], part: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -67,23 +67,37 @@ def corner_normals(triangles: NDArray[np.float64], part: NDArray[np.int64]) -> N
     faces_n = len(triangles)
     weighted = _facing(triangles)
     unit = weighted / np.maximum(np.linalg.norm(weighted, axis=1, keepdims=True), 1e-30)
-    # Which faces touch which point. Points of a part that agree to 1e-5 are one. As numbers, 18 bits for
-    # each coordinate and 9 for the part, they compare quickly.
-    cell = np.round((triangles.reshape(-1, 3) + 1) * 1e5).astype(np.int64)
-    key = cell @ np.array([1, 2**18, 2**36]) + np.repeat(part % 512, 3) * 2**54
-    point = np.unique(key, return_inverse=True)[1]
-    face = np.repeat(np.arange(faces_n), 3)
-    corner = np.arange(3 * faces_n)
-    touches = coo_array((np.ones(3 * faces_n), (point, face))).tocsr()
-    at_point = coo_array((np.ones(3 * faces_n), (corner, point))).tocsr()
-    pairs = (at_point @ touches).tocoo()
-    own, other = face[pairs.row], pairs.col
-    near = np.einsum("ij,ij->i", unit[own], unit[other]) > np.cos(CREASE_RAD)
-    row, other = pairs.row[near], other[near]
-    sums = [np.bincount(row, weighted[other, axis], 3 * faces_n) for axis in range(3)]
+    corner, other = _meetings(triangles, part)
+    own = corner // 3
+    near = np.einsum("ij,ij->i", unit.take(own, 0), unit.take(other, 0)) > np.cos(CREASE_RAD)
+    corner, other = corner[near], other[near]
+    sums = [np.bincount(corner, weighted[:, axis].take(other), 3 * faces_n) for axis in range(3)]
     total = np.stack(sums, 1, dtype=np.float64)
     total /= np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-30)
     return total.reshape(faces_n, 3, 3)
+
+
+def _meetings(
+    triangles: NDArray[np.float64], part: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return `[P]` corners and `[P]` faces: for each corner, the faces of its part that touch its point."""
+    # Points of a part that agree to 1e-5 are one. As numbers, 18 bits for each coordinate and 9 for the part,
+    # they compare quickly.
+    cell = np.round((triangles.reshape(-1, 3) + 1) * 1e5).astype(np.int64)
+    key = cell[:, 0] + cell[:, 1] * 2**18 + cell[:, 2] * 2**36 + np.repeat(part % 512, 3) * 2**54
+    corner = np.argsort(key, kind="stable")
+    point = np.concatenate([[0], np.cumsum(np.diff(key[corner]) != 0)])
+    # Sorted by point, then by face: a thin face may touch a point twice, and counts once.
+    face = corner // 3
+    once = np.concatenate([[True], (np.diff(point) != 0) | (np.diff(face) != 0)])
+    touching = face[once]
+    faces_n = np.bincount(point[once])
+    end = np.cumsum(faces_n)
+    # Each corner beside the faces of its point, from the last to the first.
+    times = faces_n[point]
+    row = np.repeat(np.arange(len(corner)), times)
+    nth = np.arange(len(row)) - np.repeat(np.cumsum(times) - times, times)
+    return corner[row], touching[end[point[row]] - 1 - nth]
 
 
 def _box_projection(triangles: NDArray[np.float64], facing: NDArray[np.float64]) -> NDArray[np.float32]:

@@ -1,0 +1,303 @@
+"""Worker processes that make episodes: one that dies, fails or hangs is replaced, its episode made again."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import queue
+import signal
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager, suppress
+from multiprocessing.connection import Connection
+from typing import Any
+
+from handsight.errors import HandsightError
+from handsight.worlds.encoding import Made, make_encoded
+from handsight.worlds.world import World
+
+ATTEMPTS_N = 3
+"""How often an episode is tried before its failure is the user's to know."""
+
+AHEAD_N = 3
+"""Episodes per worker that may be finished or under way before their turn: bounds the memory."""
+
+PATIENCE = 20.0
+"""How many times as long as the longest episode so far another may take, where the user sets no limit."""
+
+PATIENCE_S = 600.0
+"""No episode is given up before this, where the user sets no limit."""
+
+START_S = 120.0
+"""A process has this long to begin, beside the limit of its first episode."""
+
+STARTS_N = 10
+"""How often starting a process is tried."""
+
+TICK_S = 0.5
+"""Between two looks at workers that do not answer."""
+
+Answer = Made | HandsightError | str
+"""An episode, what the user can mend, or why there is neither."""
+
+Heard = Answer | EOFError | None
+"""An answer, the end of the process, or that it is ready to begin."""
+
+log = logging.getLogger("handsight")
+
+
+def in_workers(
+    world: World, seed: int, indices: range, workers: int, limit_s: float | None = None
+) -> Generator[Made, None, None]:
+    """Yield the episodes of `indices` in order, made and encoded by worker processes.
+
+    Args:
+        world: makes them.
+        seed: of the recording.
+        indices: which.
+        workers: processes.
+        limit_s: how long an episode may take; 0 sets no limit, and None one that follows from the others:
+            `PATIENCE` times the longest so far, `PATIENCE_S` or more, and none before the first is done.
+
+    Raises:
+        HandsightError: what the world raised, or an episode that failed `ATTEMPTS_N` times.
+    """
+    answers: queue.SimpleQueue[tuple[_Worker, Heard]] = queue.SimpleQueue()
+    team = [_Worker(world, seed, answers) for _ in range(min(workers, len(indices)))]
+    todo, made, failures = deque(indices), dict[int, Made](), Counter[int]()
+    patience = _Patience(limit_s)
+    try:
+        for index in indices:
+            while index not in made:
+                for worker in team:
+                    if worker.index is None and todo and todo[0] < index + AHEAD_N * len(team):
+                        worker.start(todo.popleft())
+                for worker, answer in _answered(team, answers, patience):
+                    number, worker.index = worker.index, None
+                    if isinstance(answer, HandsightError):
+                        raise answer
+                    if isinstance(answer, Made) and number is not None:
+                        patience.learn(worker.spent_s)
+                        made[number] = answer
+                        continue
+                    if number is not None:  # it did not end while it had nothing to do
+                        failures[number] += 1
+                        if failures[number] == ATTEMPTS_N:
+                            raise failed(number, str(answer))
+                        todo.appendleft(number)
+                    worker.stop()
+                    team[team.index(worker)] = _Worker(world, seed, answers)
+            yield made.pop(index)
+    finally:
+        for worker in team:
+            worker.stop()
+
+
+def cause(error: Exception) -> str:
+    """Return what went wrong, in one line."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+
+
+def failed(index: int, why: str) -> HandsightError:
+    """Return the error of an episode that is not tried again."""
+    return HandsightError(
+        f"episode {index} failed {ATTEMPTS_N} times, last with {why[:300]}; the episodes before it are kept"
+    )
+
+
+def _answered(
+    team: list[_Worker], answers: queue.SimpleQueue[tuple[_Worker, Heard]], patience: _Patience
+) -> Iterator[tuple[_Worker, Answer]]:
+    """Wait for an answer, a tick at most; yield it, and the workers that have taken too long."""
+    began = time.monotonic()
+    with suppress(queue.Empty):
+        worker, answer = answers.get(timeout=TICK_S)
+        if worker in team:  # not one that was replaced
+            if answer is None:
+                worker.ready, worker.spent_s = True, 0.0
+            else:
+                yield worker, worker.end() if isinstance(answer, EOFError) else answer
+    # Time in which this process was stopped, or wrote, was not waited: only so much of it counts.
+    waited_s = min(time.monotonic() - began, 2 * TICK_S)
+    for worker in list(team):
+        if worker.index is None:
+            continue
+        worker.spent_s += waited_s
+        limit_s = patience.limit_s(worker)
+        if worker.spent_s > limit_s:
+            yield worker, f"no answer in {limit_s:g} s (--episode-limit-s sets how long is too long)"
+
+
+class _Patience:
+    """How long to wait for an episode; arguments as `in_workers`'."""
+
+    def __init__(self, limit_s: float | None) -> None:
+        self._fixed_s = limit_s
+        self._longest_s: float | None = None
+        self._said = False
+
+    def learn(self, took_s: float) -> None:
+        """Take note of an episode that was made."""
+        self._longest_s = max(self._longest_s or 0.0, took_s)
+
+    def limit_s(self, worker: _Worker) -> float:
+        """Return how long this worker may take, in s."""
+        if self._fixed_s is not None:
+            limit_s = self._fixed_s or float("inf")
+        elif self._longest_s is not None:
+            limit_s = max(PATIENCE_S, PATIENCE * self._longest_s)
+        else:
+            self._say(worker.spent_s)
+            return float("inf")
+        return limit_s if worker.ready else max(limit_s, START_S)
+
+    def _say(self, waited_s: float) -> None:
+        if waited_s > PATIENCE_S and not self._said:
+            self._said = True
+            log.warning(
+                "no episode is done after %.0f s; if they should not take that long,"
+                " stop and set a limit with --episode-limit-s",
+                waited_s,
+            )
+
+
+class _Worker:
+    """A process that makes one episode after another, and a thread that waits for what it answers.
+
+    The thread, not the caller, is what a process that stops in mid-answer keeps waiting.
+
+    Args:
+        world: makes the episodes.
+        seed: of the recording.
+        answers: takes (this worker, what is heard of it).
+
+    Attributes:
+        index: of the episode under way; None where it waits for one.
+        spent_s: on that episode, as far as was waited for it.
+        ready: whether the process has begun to listen.
+    """
+
+    def __init__(self, world: World, seed: int, answers: queue.SimpleQueue[tuple[_Worker, Heard]]) -> None:
+        context = _context()
+        self.index: int | None = None
+        self.spent_s = 0.0
+        self.ready = False
+        self._answers = answers
+        self._connection, theirs = context.Pipe()
+        self._process = _begun(context, (world, seed, theirs))
+        theirs.close()  # so that the process's end is seen here
+        self._thread = threading.Thread(target=self._listen, daemon=True)
+        self._thread.start()
+
+    def start(self, index: int) -> None:
+        """Let it make an episode."""
+        self.index, self.spent_s = index, 0.0
+        with suppress(OSError):  # it is gone, as the thread will see
+            self._connection.send(index)
+
+    def end(self) -> str:
+        """Say how a process ended that has ended."""
+        self._process.join()
+        status = self._process.exitcode
+        if status == -signal.SIGKILL:
+            return "its process was killed (short of memory? fewer workers take less)"
+        return f"its process ended with status {status}"
+
+    def stop(self) -> None:
+        """End the process; again, it does nothing."""
+        if self._connection.closed:
+            return
+        self._process.kill()  # it holds nothing that could be lost
+        if self._process.exitcode is not None and self._thread.is_alive():
+            # The server that it is a fork of has died, and it is only believed to have.
+            with suppress(ProcessLookupError):
+                os.kill(self._process.pid, signal.SIGKILL)
+        self._process.join()
+        self._thread.join()
+        self._connection.close()
+        self._process.close()
+
+    def _listen(self) -> None:
+        while True:
+            try:
+                answer: Heard = self._connection.recv()
+            except (EOFError, OSError):
+                self._answers.put((self, EOFError()))
+                return
+            except Exception as error:  # an answer that cannot be unpickled
+                answer = cause(error)
+            self._answers.put((self, answer))
+
+
+def _begun(context: Any, arguments: tuple[Any, ...]) -> Any:
+    """Return a worker process that has begun.
+
+    Raises:
+        HandsightError: none can be started.
+    """
+    for _ in range(STARTS_N):
+        process = context.Process(target=_serve, args=arguments, daemon=True)
+        try:
+            with _interruption_held():
+                process.start()
+            return process
+        except (OSError, EOFError) as error:
+            # The server that it was to be a fork of may just have died: another is started once that is seen.
+            why = cause(error)
+            time.sleep(TICK_S)
+    raise HandsightError(f"no worker process can be started ({why}); with --workers 1 none is needed")
+
+
+def _context() -> Any:
+    """Return how processes are started: not as forks of this one, which a graphics context does not survive.
+
+    Where the system allows, they are forks of a server that has imported everything and opened nothing.
+    """
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    return context
+
+
+@contextmanager
+def _interruption_held() -> Iterator[None]:
+    """Keep Ctrl-C from processes started here, even while they import; this one sees it afterwards."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _serve(world: World, seed: int, connection: Connection) -> None:
+    """Answer each index with its episode or with what went wrong, until nobody asks."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the first one decides
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    # Mesa's software renderer draws in this thread then: the other processes keep the other cores busy.
+    os.environ.setdefault("LP_NUM_THREADS", "0")
+    with suppress(EOFError, OSError):
+        connection.send(None)
+        while True:
+            index = connection.recv()
+            try:
+                answer: Answer = make_encoded(world, seed, index)
+            except HandsightError as error:
+                answer = HandsightError(str(error))
+            except Exception as error:  # a bug or a hiccup: told, and tried again elsewhere
+                answer = cause(error)
+            connection.send(answer)
+
+
+def _end_with_parent() -> None:
+    """End this process when the one that started it has ended, in whatever it is meanwhile."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

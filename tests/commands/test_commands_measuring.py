@@ -1,0 +1,34 @@
+"""`handsight evaluate`: what it measures, bad input and interruptions."""
+
+import pytest
+from commands_samples import TINY
+
+
+@pytest.mark.filterwarnings("default::UserWarning")
+def test_real_robot_episodes_train_and_are_probed(handsight, real_data, tmp_path):
+    data = real_data / "robot-teleop-lerobot-v3"
+    if not data.is_dir():
+        pytest.skip(f"{data} is not there")
+    out = tmp_path / "robot"
+    options = [
+        "--data",
+        data,
+        "--images",
+        "image",
+        "--action",
+        "actions",
+        "--out",
+        out,
+        "--steps",
+        "2",
+        *TINY,
+    ]
+    status, _, said = handsight("pretrain", "action-aware", *options)
+    assert status == 0, said
+    assert "difference of 'action'" in said
+    status, said, complained = handsight("evaluate", out)
+    assert status == 0, complained
+    for row in ("random", "visual-only", "shuffled", "time gap alone", "proprioception alone", "mean action"):
+        assert row in said
+    assert (out / "evaluation" / "inverse-dynamics.json").exists()
+    assert (out / "evaluation" / "behaviour-cloning.json").exists()

@@ -1,0 +1,102 @@
+"""Options: on the command line, in YAML, in help, and those that there are not."""
+
+import pytest
+import torch
+import yaml
+from commands_samples import TINY, refused
+
+from handsight import cli
+from handsight.encoders import load_encoder
+from handsight.methods import METHODS
+
+
+def test_configuration_goes_out_and_comes_back_in(handsight, shapes_folder, tmp_path):
+    options = [
+        "--data",
+        shapes_folder,
+        "--out",
+        tmp_path / "run",
+        "--steps",
+        "1",
+        "--temperature",
+        "0.3",
+        *TINY,
+    ]
+    with pytest.raises(SystemExit):
+        cli.run(["pretrain", "simclr", *map(str, options), "--print-config"])
+
+
+def test_yaml_gives_the_same_run_as_options(handsight, shapes_folder, tmp_path):
+    file = tmp_path / "settings.yaml"
+    file.write_text(
+        yaml.safe_dump(
+            {
+                "data": [str(shapes_folder)],
+                "out": str(tmp_path / "yaml"),
+                "image_size": 16,
+                "encoder_options": {"channels": [4, 4, 8, 8], "stem_width": 4},
+                "batch_size": 12,
+                "steps": 2,
+                "augmentation": {"hue": 0.1},
+            }
+        )
+    )
+    assert handsight("pretrain", "simclr", "--config", file)[0] == 0
+    options = [
+        "--data",
+        shapes_folder,
+        "--out",
+        tmp_path / "options",
+        "--steps",
+        "2",
+        "--augmentation.hue",
+        "0.1",
+        *TINY,
+    ]
+    assert handsight("pretrain", "simclr", *options)[0] == 0
+    first, second = (load_encoder(tmp_path / name).state_dict() for name in ("yaml", "options"))
+    for key, value in first.items():
+        assert torch.equal(value, second[key])
+
+
+def test_help_names_options_with_hyphens(handsight, capsys):
+    assert handsight()[0] == 0
+    status, said, _ = handsight("--help")
+    assert status == 0
+    for command in cli.COMMANDS:
+        assert f"  {command} " in said
+    with pytest.raises(SystemExit) as left:
+        cli.run(["pretrain", "action-aware", "--help"])
+    assert left.value.code == 0
+    said = capsys.readouterr().out
+    assert "--batch-size" in said
+    assert "--batch_size" not in said
+    assert "shuffle-actions" in said
+
+
+def test_unknown_commands_methods_and_options(handsight, shapes_folder, tmp_path):
+    refused(handsight("colect"), "there is no command 'colect'", "collect, ingest, info")
+    refused(
+        handsight("pretrain", "alexnet"),
+        "there is no method 'alexnet'",
+        ", ".join(METHODS),
+    )
+    refused(handsight("pretrain"), "takes a method: simclr")
+    refused(handsight("collect", "kitchen"), "there is no world 'kitchen'; there are turntable")
+    refused(handsight("ingest", "vhs"), "there is no format 'vhs'")
+    refused(
+        handsight("info", shapes_folder, "--colour", "red"),
+        "unrecognized arguments: --colour red",
+        "`handsight info --help`",
+    )
+    line = refused(
+        handsight("pretrain", "simclr", "--data", shapes_folder, "--out", tmp_path / "x", "--steps", "many"),
+        "--steps",
+        "many",
+    )
+    assert "\n" not in line
+    refused(
+        handsight("pretrain", "simclr", "--data", shapes_folder),
+        "`handsight pretrain simclr` needs --out",
+        "`handsight pretrain simclr --help`",
+    )

@@ -1,0 +1,106 @@
+"""The losses and heads that the conformance suite goes over: a new one adds its line here."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from conformance_guide import example
+from torch import Tensor, nn
+
+from handsight.objectives import (
+    ActionHead,
+    ActionNormalisation,
+    EquivariantPredictor,
+    EquivariantProjector,
+    Expander,
+    LinearClassifier,
+    PairHead,
+    Projector,
+    byol,
+    classification_loss,
+    nt_xent,
+    vicreg,
+)
+
+Draw = Callable[[int, torch.Generator], dict[str, Tensor]]
+"""From a batch size, the float32 (or int64) tensors that a loss or a head takes, `[B, …]` by argument."""
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A pure loss: a mean over samples.
+
+    Args:
+        loss: the function.
+        inputs: what it takes.
+        fewest: samples that it needs; fewer are refused.
+        unchanged_by: what leaves it as it is; see `test_conformance_objectives.INVARIANCES`.
+        stops: arguments that no gradient reaches, as targets.
+        largest: size of numbers that it still gives a finite loss for; what takes them to the fourth power
+            (a squared covariance) leaves float32 early.
+    """
+
+    loss: Callable[..., Tensor]
+    inputs: Draw
+    fewest: int = 1
+    unchanged_by: tuple[str, ...] = ("order",)
+    stops: tuple[str, ...] = ()
+    largest: float = 1e15
+
+
+@dataclass(frozen=True)
+class Head:
+    """A small module of an objective, sample by sample once it is trained.
+
+    Args:
+        make: builds one.
+        inputs: what it takes.
+        out: numbers that it gives for a sample.
+    """
+
+    make: Callable[[], nn.Module]
+    inputs: Draw
+    out: int
+
+
+def rows(**sizes: int) -> Draw:
+    """Return what draws one tensor `[B, size]` for each name."""
+
+    def draw(batch: int, generator: torch.Generator) -> dict[str, Tensor]:
+        return {name: torch.randn(batch, size, generator=generator) for name, size in sizes.items()}
+
+    return draw
+
+
+def scores_and_labels(batch: int, generator: torch.Generator) -> dict[str, Tensor]:
+    """Draw scores of five categories."""
+    labels = torch.randint(5, (batch,), generator=generator)
+    return {"scores": torch.randn(batch, 5, generator=generator), "labels": labels}
+
+
+two_embeddings = rows(first=6, second=6)
+CONTRAST = ("order", "length", "swap")
+
+LOSSES: dict[str, Loss] = {
+    "nt_xent": Loss(nt_xent, two_embeddings, fewest=2, unchanged_by=CONTRAST),
+    "byol": Loss(byol, rows(prediction=6, target=6), unchanged_by=("order", "length"), stops=("target",)),
+    "vicreg": Loss(vicreg, two_embeddings, fewest=2, unchanged_by=("order", "swap", "offset"), largest=1e8),
+    "classification_loss": Loss(classification_loss, scores_and_labels, unchanged_by=("order", "shift")),
+    "the guide's alignment and uniformity": Loss(
+        example("uniformity").alignment_uniformity, two_embeddings, fewest=2, unchanged_by=CONTRAST
+    ),
+}
+"""Each loss of `handsight.objectives`, with what it takes and what it declares."""
+
+HEADS: dict[str, Head] = {
+    "Projector": Head(lambda: Projector(6, 8, 4), rows(input=6), 4),
+    "ActionHead": Head(lambda: ActionHead(3, 8, 4), rows(input=3), 4),
+    "PairHead": Head(lambda: PairHead(6, 4), rows(first=6, second=6), 4),
+    "PairHead of differences": Head(lambda: PairHead(6, 4, combine="difference"), rows(first=6, second=6), 4),
+    "ActionNormalisation": Head(lambda: ActionNormalisation.of(torch.randn(20, 3)), rows(actions=3), 3),
+    "Expander": Head(lambda: Expander(6, 8, 4), rows(input=6), 4),
+    "EquivariantProjector": Head(lambda: EquivariantProjector(6, 8, 4), rows(input=6), 4),
+    "EquivariantPredictor": Head(lambda: EquivariantPredictor(4, 3), rows(embedding=4, action=3), 4),
+    "LinearClassifier": Head(lambda: LinearClassifier(6, 5), rows(input=6), 5),
+}
+"""Each module of `handsight.objectives`."""

@@ -1,0 +1,26 @@
+"""The worlds that the conformance suite goes over: a new one adds its line here."""
+
+from collections.abc import Callable
+
+from conformance_guide import example
+
+from handsight.worlds import Turntable, World
+
+WORLDS: dict[str, Callable[[], World]] = {
+    "turntable": lambda: Turntable(image_size=24, views=4),
+    "turntable, everything changes": lambda: Turntable(
+        image_size=16,
+        views=3,
+        turns="uneven",
+        tilt_changes="frame",
+        background_changes="frame",
+        clips_per_object=2,
+        antialias=False,
+    ),
+    "turntable, plain": lambda: Turntable(image_size=24, views=3, finishes="plain"),
+    "turntable, video": lambda: Turntable(
+        image_size=16, views=2, clutter=0, video=True, categories=("mug", "chair")
+    ),
+    "the guide's puck": lambda: example("puck_world").Puck(image_size=24, frames=5),
+}
+"""A small one of each world, in each of its kinds: quick, and with a camera that sees something."""
