@@ -25,7 +25,8 @@ def _own_cache(tmp_path_factory, monkeypatch):
 def _log_as_imported():
     """Undo what the command line did to the log when an earlier test of this process called it."""
     log = logging.getLogger("handsight")
-    log.handlers, log.propagate = [], True
+    log.handlers, log.propagate, log.disabled = [], True, False
+    log.setLevel(logging.NOTSET)
 
 
 @pytest.fixture(scope="session")

@@ -195,7 +195,7 @@ def _train(row: str, data: Path, out: Path, settings: DemoSettings) -> Path | No
             steps=settings.steps,
             batch_size=settings.batch_size,
             learning_rate=settings.learning_rate,
-            precision="bf16-mixed",
+            precision="auto",
             seed=settings.seed,
             checkpoint_every=100,
             log_every=10,
