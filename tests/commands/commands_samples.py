@@ -8,6 +8,10 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
+
+from handsight.studies.cells import Cell, Outcome, Score
+
 TINY = [
     "--image-size",
     "16",
@@ -73,3 +77,9 @@ def wait_for(path: Path, process) -> None:
         assert process.poll() is None, process.communicate()[1]
         assert time.monotonic() < deadline
         time.sleep(0.1)
+
+
+def guess(cell: Cell, work: Path) -> Outcome:
+    """Stand for an experiment that costs nothing."""
+    values = np.random.default_rng(cell.seed).uniform(0, cell.settings["level"], 8)
+    return Outcome({"score": Score(values, np.ones(8))})

@@ -68,7 +68,7 @@ _WORLD = {
 
 BUDGETS: Mapping[Scale, Budget] = {
     "tiny": Budget(
-        world={**_WORLD, "categories": list(SHOWN[:3]), "image_size": 24, "views": 6},
+        world={**_WORLD, "categories": list(SHOWN[:3]), "image_size": 24, "views": 9},
         objects=30,
         transfer={"categories": list(UNSEEN[:2])},
         transfer_objects=20,

@@ -84,6 +84,9 @@ def _serve(
     answer: Connection,
 ) -> None:
     context = multiprocessing.get_context("fork")
+    # What is imported is left out of the copies' collections, which would write to, and so copy, all of it.
+    gc.collect()
+    gc.freeze()
     for _, arguments in asked:
         ours, theirs = context.Pipe(duplex=False)
         process = context.Process(target=_measure, args=(arguments, data, training, seed, threads, theirs))
@@ -92,9 +95,10 @@ def _serve(
         try:
             answer.send(ours.recv())
         except EOFError:
-            return
+            break
         finally:
             process.join()
+    gc.unfreeze()
 
 
 def _measure(
