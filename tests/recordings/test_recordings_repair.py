@@ -363,6 +363,15 @@ def test_the_whole_episodes_of_a_journal_are_kept(tmp_path, damage, kept):
     assert not (root / "journal").exists()
 
 
+def test_a_folder_where_the_journals_episodes_will_be_sealed_is_put_aside(tmp_path):
+    root = killed_writer(tmp_path / "r")
+    for place in (LATER_EPISODES, "data/chunk-000/file-001.parquet", f"{VIDEOS}/file-001.mp4"):
+        (root / place).mkdir(parents=True, exist_ok=True)
+    repairs = repair(root).repairs
+    assert "was a folder: put aside" in " ".join(map(str, repairs))
+    assert_is(root, [*ALL, 6])
+
+
 def test_shards_that_were_never_counted_are_counted(tmp_path):
     root = killed_writer(tmp_path / "r")
     with pytest.MonkeyPatch.context() as patch:

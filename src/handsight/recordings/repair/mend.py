@@ -232,7 +232,13 @@ def _put_away(
     for place in unused:
         plan.remove(place)
         repairs.append(Repair(place, "no episode uses it: put aside"))
-    for place in (STATS, TASKS):
+    # Where a file will be written, now or when the journal's episodes are sealed.
+    shards = [
+        path.relative_to(root).as_posix()
+        for pattern in ("data/*/*.parquet", "meta/episodes/*/*.parquet", "videos/*/*/*.mp4")
+        for path in sorted(root.glob(pattern))
+    ]
+    for place in (STATS, TASKS, *(place for place in shards if place not in {*unused, *places})):
         if (root / place).is_dir():
             plan.remove(place)
             repairs.append(Repair(place, "was a folder: put aside"))
