@@ -76,7 +76,7 @@ class DemoSettings:
         image_size: side of what an encoder sees, in pixels.
         steps: of the optimiser, the same for every method.
         batch_size: samples in a step; every method forwards two pictures a sample.
-        channels: of the encoder's four stages: a ResNet-18 of another width.
+        channels: of the encoder's four stages: a narrower ResNet-18, the last two of one map size.
         learning_rate: of AdamW.
         seed: of everything random.
         workers: processes that render, and that train.
@@ -88,7 +88,7 @@ class DemoSettings:
     image_size: int = 32
     steps: int = 1000
     batch_size: int = 128
-    channels: tuple[int, int, int, int] = (32, 64, 128, 256)
+    channels: tuple[int, int, int, int] = (16, 32, 64, 128)
     learning_rate: float = 1e-3
     seed: int = 0
     workers: int = 2
@@ -112,6 +112,7 @@ def demonstrate(out: Path, settings: DemoSettings, counting: Counting, say: Call
         views=settings.views,
         turns="uneven",
         categories=CATEGORIES,
+        finishes="plain",
         clutter=0,
         backgrounds=1,
     )
@@ -184,7 +185,12 @@ def _train(row: str, data: Path, out: Path, settings: DemoSettings) -> Path | No
     method = METHODS[ROWS[row]](
         encoder="resnet18",
         image_size=settings.image_size,
-        encoder_options={"channels": list(settings.channels), "stem_width": settings.channels[0]},
+        # With its usual strides the last maps of a picture this small would be of one pixel.
+        encoder_options={
+            "channels": list(settings.channels),
+            "stem_width": settings.channels[0],
+            "output_stride": 8,
+        },
         augmentation=Augmentation(size=settings.image_size),
     )
     try:
