@@ -84,7 +84,10 @@ def _show(found: Found) -> None:
     console = Console()
     console.print(Markdown(f"**{found.table.title}** ({found.table.over})"))
     console.print(Markdown(found.table.to_markdown()))
-    for sentence in (*in_words(found.table), *found.table.notes):
+    # The first measure's differences in words; those of the others stand in the files.
+    said, first = in_words(found.table), found.table.measures[0].name
+    others = [place for place, one in enumerate(found.table.differences) if one.measure != first]
+    for sentence in (*(s for place, s in enumerate(said) if place not in others), *found.table.notes):
         console.print(sentence, highlight=False)
     if found.missing:
         console.print(f"{found.missing} cells have not been run yet.", highlight=False)
