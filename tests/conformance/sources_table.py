@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from conformance_guide import example
+from curious_material import GRASPS, UW_RGBD, make_attempts, make_grasps, make_uw_rgbd
 from objects_material import (
     CO3D,
     MVIMGNET,
@@ -19,7 +20,15 @@ from objects_material import (
 from PIL import Image
 from sources_material import grey_ramp, make_video
 
-from handsight.sources import ingest_co3d, ingest_images, ingest_mvimgnet, ingest_rt4k, ingest_video
+from handsight.sources import (
+    ingest_co3d,
+    ingest_grasps,
+    ingest_images,
+    ingest_mvimgnet,
+    ingest_rt4k,
+    ingest_uw_rgbd,
+    ingest_video,
+)
 from handsight.sources.co3d import FEATURES as CO3D_STREAMS
 from handsight.sources.mvimgnet import FEATURES as MVIMGNET_STREAMS
 
@@ -77,6 +86,13 @@ RT4K_CLIPS = (
     *("test/apple/apple_002/3", "test/kanne/känne_010/3"),
 )
 
+ATTEMPTS = tuple(
+    f"{split}/{outcome}/{outcome.upper()}{letter}.jpg"
+    for split in ("Train", "Validation")
+    for outcome in ("positive", "negative")
+    for letter in "QWE"
+)
+
 SOURCES: dict[str, Source] = {
     "video": Source(ingest_video, make_videos, VIDEOS, 10, {"video": False}),
     "video, cut into clips of mp4": Source(
@@ -110,6 +126,23 @@ SOURCES: dict[str, Source] = {
         10,
         {"size": 16},
         tuple(CO3D_STREAMS),
+    ),
+    "grasps": Source(
+        ingest_grasps,
+        make_grasps,
+        {f"{where}/{name}": 1 for where, patches in GRASPS.items() for name, _ in patches},
+        10,
+        streams=("action",),
+    ),
+    "grasps, of the later release": Source(
+        ingest_grasps, make_attempts, dict.fromkeys(ATTEMPTS, 1), 10, {"size": 16}, ("action",)
+    ),
+    "uw-rgbd": Source(
+        ingest_uw_rgbd,
+        make_uw_rgbd,
+        {video: len(frames) for video, frames in UW_RGBD.items()},
+        10,
+        {"size": 16},
     ),
     "the guide's archives": Source(
         example("npz_source").ingest_npz, make_archives, ARCHIVES, 10, streams=("action",)

@@ -22,9 +22,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from handsight.sources.co3d import ingest_co3d as ingest_co3d
+from handsight.sources.grasps import ingest_grasps as ingest_grasps
 from handsight.sources.images import ingest_images as ingest_images
 from handsight.sources.mvimgnet import ingest_mvimgnet as ingest_mvimgnet
 from handsight.sources.rt4k import ingest_rt4k as ingest_rt4k
+from handsight.sources.uw_rgbd import ingest_uw_rgbd as ingest_uw_rgbd
 from handsight.sources.video import ingest_video as ingest_video
 
 SOURCES: dict[str, Callable[..., Path]] = {
@@ -33,5 +35,7 @@ SOURCES: dict[str, Callable[..., Path]] = {
     "rt4k": ingest_rt4k,
     "mvimgnet": ingest_mvimgnet,
     "co3d": ingest_co3d,
+    "grasps": ingest_grasps,
+    "uw-rgbd": ingest_uw_rgbd,
 }
 """Name on the command line → function of the source, the folder of the recording, and options."""
