@@ -58,10 +58,11 @@ def ingest_grasps(
 
     An episode is one patch, of one frame, the grasp in its middle; episodes stand in the order of the tables.
     The streams are `observation.images.camera` and `action` `[1]`, the angle tried in rad, as the table has
-    it: 0 along the picture's x-axis, growing from x to y, which is clockwise, for y points down. The facts
-    are `source`; `split`, by the folder; `success`; `angle_bin`; and, in the later release, `attempt`, the
-    folder of the attempt, which its 18 patches share, with `row_px` and `column_px`, where in that attempt's
-    picture the grasp was. The same command again goes on after a kill.
+    it: that of the long side of the rectangle which the authors draw, 0 along the picture's x-axis and
+    growing from x to y, which is clockwise, for y points down. The facts are `source`; `split`, by the
+    folder; `success`; `angle_bin`; and, in the later release, `attempt`, the folder of the attempt, which its
+    18 patches share, with `row_px` and `column_px`, where in that attempt's picture the grasp was. The same
+    command again goes on after a kill.
 
     A gripper with two like fingers, turned by half a turn, does the same, so angles count mod π, and the 18
     bins share out half a turn: bin t of 0 … 17 stands for t · 10° and takes the angles less than 5° from it,
