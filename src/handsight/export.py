@@ -110,7 +110,7 @@ def _whole_or_nothing(folder: Path, names: tuple[str, ...]) -> Iterator[None]:
 
 def _in_timm(encoder: Encoder) -> tuple[str, dict[str, Any]]:
     """Return a network's name in timm and the arguments it is built with."""
-    if not encoder.name.startswith(TORCHVISION):
+    if timm.is_model(encoder.name):
         return encoder.name, arguments(encoder.name, encoder.image_size, encoder.options)
     architecture = encoder.name.removeprefix(TORCHVISION)
     if not timm.is_model(architecture) or encoder.options:

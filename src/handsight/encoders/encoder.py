@@ -27,10 +27,10 @@ class Encoder(nn.Module):
     """Images of any size in, one vector per image out.
 
     Args:
-        name: of the trunk: any of timm's, or `torchvision/resnet18` and its like.
+        name: of the trunk: any of timm's, `torchvision/resnet18` and its like, or `alexnet-lrn`.
         image_size: side of the trunk's input, pixels; other images are resized (bilinear, antialiased).
         options: further arguments of `timm.create_model`, such as `channels: [32, 64, 128, 256]` for a thin
-            ResNet.
+            ResNet, or of `AlexNet`, such as `width: 0.25`.
         weights: local checkpoint of timm or torchvision, encoder folder or run folder that fills the
             trunk; random weights where it is left out. Nothing is ever downloaded.
         mean: of each channel, RGB in [0, 1], that is subtracted.

@@ -1,4 +1,4 @@
-"""Trunks: the network inside an encoder, by its name in timm or in torchvision."""
+"""Trunks: the network inside an encoder, by its name in timm or in torchvision, or `alexnet-lrn`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
+from handsight.encoders.alexnet import ALEXNET, AlexNet
 from handsight.errors import HandsightError
 
 TORCHVISION = "torchvision/"
@@ -29,9 +30,9 @@ def build_trunk(name: str, image_size: int, options: Mapping[str, Any]) -> nn.Mo
     """Build a network without its classifier and with random weights; nothing is downloaded.
 
     Args:
-        name: any of timm's, or `torchvision/resnet18` and its like.
+        name: any of timm's, `torchvision/resnet18` and its like, or `alexnet-lrn`.
         image_size: side of the input, pixels; passed on where weights depend on it.
-        options: further arguments of `timm.create_model`, or of torchvision's builder.
+        options: further arguments of `timm.create_model`, of torchvision's builder, or of `AlexNet`.
 
     Raises:
         HandsightError: for a name nobody knows (with the closest ones), or options it does not take.
@@ -46,10 +47,12 @@ def build_trunk(name: str, image_size: int, options: Mapping[str, Any]) -> nn.Mo
             f"in_chans is {options['in_chans']}; an encoder takes RGB images: leave it out of options"
         )
     resnets = [TORCHVISION + each for each in _torchvision_resnets()]
-    if name not in resnets and not timm.is_model(name):
-        close = _closest(name, [*timm.list_models(), *resnets])
+    if name not in (ALEXNET, *resnets) and not timm.is_model(name):
+        close = _closest(name, [*timm.list_models(), *resnets, ALEXNET])
         raise HandsightError(f"there is no network called {name!r}; {close}")
     try:
+        if name == ALEXNET:
+            return AlexNet(image_size, **options)
         if name in resnets:
             builder = torchvision.models.get_model_builder(name.removeprefix(TORCHVISION))
             trunk: nn.Module = builder(weights=None, **arguments(name, image_size, options))
@@ -57,6 +60,8 @@ def build_trunk(name: str, image_size: int, options: Mapping[str, Any]) -> nn.Mo
             return trunk
         built: nn.Module = timm.create_model(name, num_classes=0, **arguments(name, image_size, options))
         return built
+    except HandsightError:
+        raise
     except (TypeError, ValueError, RuntimeError, AssertionError, KeyError, AttributeError) as error:
         raise HandsightError(
             f"{name} cannot be built at {image_size} px with options {dict(options)}: {_one_line(error)}; "
