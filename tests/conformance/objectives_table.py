@@ -13,11 +13,18 @@ from handsight.objectives import (
     EquivariantPredictor,
     EquivariantProjector,
     Expander,
+    GraspHead,
     LinearClassifier,
     PairHead,
+    PokeHead,
     Projector,
+    PushHead,
+    TargetNormalisation,
     byol,
     classification_loss,
+    grasp_loss,
+    identity_loss,
+    mean_squared_error,
     nt_xent,
     vicreg,
 )
@@ -78,6 +85,27 @@ def scores_and_labels(batch: int, generator: torch.Generator) -> dict[str, Tenso
     return {"scores": torch.randn(batch, 5, generator=generator), "labels": labels}
 
 
+def maps(*names: str) -> Draw:
+    """Return what draws one map of 3 × 5 × 4 for each name."""
+
+    def draw(batch: int, generator: torch.Generator) -> dict[str, Tensor]:
+        return {name: torch.randn(batch, 3, 5, 4, generator=generator) for name in names}
+
+    return draw
+
+
+def grasps(batch: int, generator: torch.Generator) -> dict[str, Tensor]:
+    """Draw scores of three angles, the attempted ones and what came of them."""
+    angle = torch.randint(3, (batch,), generator=generator)
+    scores = torch.randn(batch, 6, generator=generator)
+    return {"scores": scores, "angle": angle, "success": torch.arange(batch) % 2}
+
+
+def pairs(batch: int, generator: torch.Generator) -> dict[str, Tensor]:
+    """Draw pairs of embeddings, every other pair the same thing."""
+    return {**two_embeddings(batch, generator), "same": (torch.arange(batch) + 1) % 2}
+
+
 two_embeddings = rows(first=6, second=6)
 CONTRAST = ("order", "length", "swap")
 
@@ -86,6 +114,14 @@ LOSSES: dict[str, Loss] = {
     "byol": Loss(byol, rows(prediction=6, target=6), unchanged_by=("order", "length"), stops=("target",)),
     "vicreg": Loss(vicreg, two_embeddings, fewest=2, unchanged_by=("order", "swap", "offset"), largest=1e8),
     "classification_loss": Loss(classification_loss, scores_and_labels, unchanged_by=("order", "shift")),
+    "grasp_loss": Loss(grasp_loss, grasps, unchanged_by=("order", "shift")),
+    "mean_squared_error": Loss(
+        mean_squared_error,
+        rows(prediction=5, target=5),
+        unchanged_by=("order", "swap", "shift", "offset"),
+        stops=("target",),
+    ),
+    "identity_loss": Loss(identity_loss, pairs, unchanged_by=CONTRAST),
     "the guide's alignment and uniformity": Loss(
         example("uniformity").alignment_uniformity, two_embeddings, fewest=2, unchanged_by=CONTRAST
     ),
@@ -102,5 +138,10 @@ HEADS: dict[str, Head] = {
     "EquivariantProjector": Head(lambda: EquivariantProjector(6, 8, 4), rows(input=6), 4),
     "EquivariantPredictor": Head(lambda: EquivariantPredictor(4, 3), rows(embedding=4, action=3), 4),
     "LinearClassifier": Head(lambda: LinearClassifier(6, 5), rows(input=6), 5),
+    "GraspHead": Head(lambda: GraspHead((3, 5, 4), width=1 / 32), maps("input"), 36),
+    "PushHead": Head(lambda: PushHead((3, 5, 4), width=1 / 16), maps("before", "after"), 5),
+    "PokeHead": Head(lambda: PokeHead((3, 5, 4), width=1 / 8), maps("input"), 2),
+    "PokeHead on a vector": Head(lambda: PokeHead((6,), width=1 / 8), rows(input=6), 2),
+    "TargetNormalisation": Head(lambda: TargetNormalisation.of(torch.randn(20, 3)), rows(targets=3), 3),
 }
 """Each module of `handsight.objectives`."""

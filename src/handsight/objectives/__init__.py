@@ -24,5 +24,12 @@ from handsight.objectives.contrast import Projector as Projector
 from handsight.objectives.contrast import nt_xent as nt_xent
 from handsight.objectives.equivariance import EquivariantPredictor as EquivariantPredictor
 from handsight.objectives.equivariance import EquivariantProjector as EquivariantProjector
+from handsight.objectives.grasp import GraspHead as GraspHead
+from handsight.objectives.grasp import grasp_loss as grasp_loss
+from handsight.objectives.identity import identity_loss as identity_loss
+from handsight.objectives.poke import PokeHead as PokeHead
+from handsight.objectives.push import PushHead as PushHead
+from handsight.objectives.regression import TargetNormalisation as TargetNormalisation
+from handsight.objectives.regression import mean_squared_error as mean_squared_error
 from handsight.objectives.vicreg import Expander as Expander
 from handsight.objectives.vicreg import vicreg as vicreg
