@@ -96,9 +96,9 @@ def maps(*names: str) -> Draw:
 
 def grasps(batch: int, generator: torch.Generator) -> dict[str, Tensor]:
     """Draw scores of three angles, the attempted ones and what came of them."""
-    angle = torch.randint(3, (batch,), generator=generator)
+    angle_bin = torch.randint(3, (batch,), generator=generator)
     scores = torch.randn(batch, 6, generator=generator)
-    return {"scores": scores, "angle": angle, "success": torch.arange(batch) % 2}
+    return {"scores": scores, "angle_bin": angle_bin, "success": torch.arange(batch) % 2}
 
 
 def pairs(batch: int, generator: torch.Generator) -> dict[str, Tensor]:

@@ -9,7 +9,7 @@ from torch import nn
 
 from handsight.errors import HandsightError
 from handsight.objectives import GraspHead, grasp_loss
-from handsight.objectives.grasp import angle_number, log_odds, smoothed
+from handsight.objectives.grasp import angle_bins, log_odds, smoothed
 
 
 def normal(*shape, seed=0):
@@ -113,14 +113,14 @@ def test_successes_may_be_booleans_or_floats():
 def test_angles_are_numbered_by_tens_of_degrees_over_half_a_turn():
     degrees = torch.tensor([0.0, 4.9, 5.1, 10, 170, 174.9, 175.1, 180, 185.1, -10, -5.1, 350])
     wanted = torch.tensor([0, 0, 1, 1, 17, 17, 0, 0, 1, 17, 17, 17])
-    assert torch.equal(angle_number(torch.deg2rad(degrees)), wanted)
-    assert angle_number(torch.deg2rad(degrees)).dtype == torch.int64
-    assert angle_number(torch.arange(4) * math.pi / 4, angles=4).tolist() == [0, 1, 2, 3]
+    assert torch.equal(angle_bins(torch.deg2rad(degrees)), wanted)
+    assert angle_bins(torch.deg2rad(degrees)).dtype == torch.int64
+    assert angle_bins(torch.arange(4) * math.pi / 4, angles=4).tolist() == [0, 1, 2, 3]
 
 
 def test_half_a_turn_of_the_hand_makes_no_difference():
     angle_rad = normal(200).double() * 3
-    assert torch.equal(angle_number(angle_rad + math.pi), angle_number(angle_rad))
+    assert torch.equal(angle_bins(angle_rad + math.pi), angle_bins(angle_rad))
 
 
 def test_smoothing_mixes_an_angle_with_its_neighbours_around_the_half_turn():
@@ -147,12 +147,12 @@ def test_a_broad_promise_is_chosen_before_a_narrow_one():
     ("scores", "angle", "success", "message"),
     [
         ((0, 36), [], [], "batch of grasps is empty; give at least one"),
-        ((2, 35), [0, 1], [0, 1], r"grasp scores \[2, 35\] came with angles \[2\] and successes \[2\]"),
-        ((2, 36), [0], [0, 1], r"angles \[1\] and successes \[2\]; give \[B, 2 · angles\], \[B\] and \[B\]"),
+        ((2, 35), [0, 1], [0, 1], r"grasp scores \[2, 35\] came with bins \[2\] and successes \[2\]"),
+        ((2, 36), [0], [0, 1], r"bins \[1\] and successes \[2\]; give \[B, 2 · angles\], \[B\] and \[B\]"),
         ((2, 36), [0, 1], [0], r"successes \[1\]"),
-        ((2, 36), [0, 18], [0, 1], "angle numbers are int64, 0 to 18; give int64, 0 to 17"),
-        ((2, 36), [-1, 3], [0, 1], "angle numbers are int64, -1 to 3; give int64, 0 to 17"),
-        ((2, 36), [0.5, 3], [0, 1], "angle numbers are float32, 0.5 to 3.0; give int64"),
+        ((2, 36), [0, 18], [0, 1], "angle bins are int64, 0 to 18; give int64, 0 to 17"),
+        ((2, 36), [-1, 3], [0, 1], "angle bins are int64, -1 to 3; give int64, 0 to 17"),
+        ((2, 36), [0.5, 3], [0, 1], "angle bins are float32, 0.5 to 3.0; give int64"),
         ((2, 36), [0, 3], [-1, 1], "successes are -1 to 1; give 0 or 1"),
         ((2, 36), [0, 3], [0.5, 1], "successes are 0.5 to 1.0; give 0 or 1"),
     ],

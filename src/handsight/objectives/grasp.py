@@ -48,7 +48,7 @@ class GraspHead(nn.Sequential):
         draw_gaussian(self)
 
 
-def grasp_loss(scores: Tensor, angle: Tensor, success: Tensor) -> Tensor:
+def grasp_loss(scores: Tensor, angle_bin: Tensor, success: Tensor) -> Tensor:
     """Return the mean cross-entropy of failure and success at the attempted angles (equation 1).
 
     The other angles' scores get no gradient. The paper writes a sum over the batch; this is the mean, as in
@@ -56,7 +56,7 @@ def grasp_loss(scores: Tensor, angle: Tensor, success: Tensor) -> Tensor:
 
     Args:
         scores: `[B, 2 · angles]`, as `GraspHead` gives them.
-        angle: int64 `[B]`, the number of the attempted angle; see `angle_number`.
+        angle_bin: int64 `[B]`, the number of the attempted angle; see `angle_bins`.
         success: `[B]`, 1 or true where something was held, otherwise 0.
 
     Returns:
@@ -65,34 +65,34 @@ def grasp_loss(scores: Tensor, angle: Tensor, success: Tensor) -> Tensor:
     Raises:
         HandsightError: where the batch is empty, shapes do not belong together, or a label cannot be.
     """
-    if scores.ndim != 2 or scores.shape[1] % 2 or not angle.shape == success.shape == scores.shape[:1]:
+    if scores.ndim != 2 or scores.shape[1] % 2 or not angle_bin.shape == success.shape == scores.shape[:1]:
         raise HandsightError(
-            f"grasp scores {list(scores.shape)} came with angles {list(angle.shape)} and successes "
+            f"grasp scores {list(scores.shape)} came with bins {list(angle_bin.shape)} and successes "
             f"{list(success.shape)}; give [B, 2 · angles], [B] and [B]"
         )
     if len(scores) == 0:
         raise HandsightError("the batch of grasps is empty; give at least one")
     angles = scores.shape[1] // 2
-    if angle.dtype != torch.int64 or bool(((angle < 0) | (angle >= angles)).any()):
+    if angle_bin.dtype != torch.int64 or bool(((angle_bin < 0) | (angle_bin >= angles)).any()):
+        dtype = str(angle_bin.dtype).removeprefix("torch.")
         raise HandsightError(
-            f"angle numbers are {str(angle.dtype).removeprefix('torch.')}, {angle.min()} to {angle.max()}; "
-            f"give int64, 0 to {angles - 1}"
+            f"angle bins are {dtype}, {angle_bin.min()} to {angle_bin.max()}; give int64, 0 to {angles - 1}"
         )
     if bool(((success != 0) & (success != 1)).any()):
         raise HandsightError(f"successes are {success.min()} to {success.max()}; give 0 or 1")
     precise = scores.to(torch.promote_types(scores.dtype, torch.float32)).reshape(-1, angles, 2)
-    attempted = precise[torch.arange(len(angle), device=angle.device), angle]
+    attempted = precise[torch.arange(len(scores), device=scores.device), angle_bin]
     return functional.cross_entropy(attempted, success.long())
 
 
-def angle_number(angle_rad: Tensor, angles: int = ANGLES) -> Tensor:
-    """Return the number of the angle nearest to each, int64.
+def angle_bins(angle_rad: Tensor, angles: int = ANGLES) -> Tensor:
+    """Return the number of the angle nearest to each, int64, of the shape given.
 
     Args:
         angle_rad: of the line between the fingers; half a turn makes no difference.
         angles: that are told apart, over half a turn.
     """
-    return (angle_rad.double() * (angles / math.pi)).round().long() % angles
+    return (angle_rad.double() * (angles / math.pi) + 0.5).floor().long() % angles
 
 
 def log_odds(scores: Tensor) -> Tensor:
