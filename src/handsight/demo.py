@@ -76,7 +76,7 @@ class DemoSettings:
         image_size: side of what an encoder sees, in pixels.
         steps: of the optimiser, the same for every method.
         batch_size: samples in a step; every method forwards two pictures a sample.
-        channels: of the encoder's four stages: a narrower ResNet-18, the last two of one map size.
+        channels: of the encoder's four stages, a block each: a ResNet-10.
         learning_rate: of AdamW.
         seed: of everything random.
         workers: processes that render, and that train.
@@ -189,6 +189,7 @@ def _train(row: str, data: Path, out: Path, settings: DemoSettings) -> Path | No
         encoder_options={
             "channels": list(settings.channels),
             "stem_width": settings.channels[0],
+            "layers": [1, 1, 1, 1],
             "output_stride": 8,
         },
         augmentation=Augmentation(size=settings.image_size),

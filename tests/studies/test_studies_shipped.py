@@ -50,4 +50,5 @@ def test_larger_scales_say_rows_that_can_be_built(name, scale):
     assert {label for pair in study.compare for label in pair} <= set(labels)
     # A claim rests on five seeds.
     claimed = [row for row in rows if row.label in ("SimCLR", "SimCLR-TT", "AA-SimCLR")]
-    assert name == "action-aware/cost" or all(row.seeds == 5 for row in claimed)
+    if name.split("/")[1] in ("main", "views", "alignment", "transfer"):
+        assert all(row.seeds == 5 for row in claimed)

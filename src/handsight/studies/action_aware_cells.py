@@ -32,7 +32,8 @@ class Budget:
         image_size: of the encoder, pixels.
         encoder: by name.
         encoder_options: of timm's model.
-        steps: of the optimiser.
+        steps: of the optimiser, in rows that a claim rests on and those beside them.
+        short_steps: of the tables that vary one thing at a time.
         batch_size: pairs in a step.
         learning_rate: of AdamW.
         precision: as in `Training`.
@@ -49,6 +50,7 @@ class Budget:
     encoder: str
     encoder_options: Mapping[str, Any] | None
     steps: int
+    short_steps: int
     batch_size: int
     learning_rate: float
     precision: str
@@ -76,6 +78,7 @@ BUDGETS: Mapping[Scale, Budget] = {
         encoder="resnet18",
         encoder_options={"channels": [8, 8, 16, 16], "stem_width": 8},
         steps=3,
+        short_steps=3,
         batch_size=16,
         learning_rate=1e-3,
         precision="32-true",
@@ -99,9 +102,15 @@ BUDGETS: Mapping[Scale, Budget] = {
         transfer_objects=320,
         image_size=32,
         encoder="resnet18",
-        # As it comes, its last maps would be of one pixel: at random it would see next to nothing.
-        encoder_options={"channels": [16, 32, 64, 128], "stem_width": 16, "output_stride": 8},
-        steps=3000,
+        # A block a stage: a ResNet-10. With the usual strides its last maps would be of one pixel.
+        encoder_options={
+            "channels": [16, 32, 64, 128],
+            "stem_width": 16,
+            "layers": [1, 1, 1, 1],
+            "output_stride": 8,
+        },
+        steps=6000,
+        short_steps=3000,
         batch_size=128,
         learning_rate=1e-3,
         precision="bf16-mixed",
@@ -118,6 +127,7 @@ BUDGETS: Mapping[Scale, Budget] = {
         encoder="resnet18",
         encoder_options=None,
         steps=280_000,
+        short_steps=280_000,
         batch_size=256,
         learning_rate=5e-4,
         precision="bf16-mixed",
