@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from conformance_guide import example
 
-from handsight.worlds import Turntable, World
+from handsight.worlds import Tabletop, Turntable, World
 
 WORLDS: dict[str, Callable[[], World]] = {
     "turntable": lambda: Turntable(image_size=24, views=4),
@@ -20,6 +20,16 @@ WORLDS: dict[str, Callable[[], World]] = {
     "turntable, plain": lambda: Turntable(image_size=24, views=3, finishes="plain"),
     "turntable, video": lambda: Turntable(
         image_size=16, views=2, clutter=0, video=True, categories=("mug", "chair")
+    ),
+    "tabletop": lambda: Tabletop(image_size=48, views=3),
+    "tabletop, several objects": lambda: Tabletop(
+        image_size=32,
+        interactions=("push", "identity"),
+        views=2,
+        objects=3,
+        finishes="plain",
+        episodes_per_object=2,
+        antialias=False,
     ),
     "the guide's puck": lambda: example("puck_world").Puck(image_size=24, frames=5),
 }

@@ -58,6 +58,8 @@ def _collect_one(world: Any) -> Callable[[Parser], Runner]:
             )
             with counting("episodes") as progress:
                 collect_episodes(world(**values), out, count, seed, workers, progress, limit_s)
+            if (report := getattr(world, "report", None)) is not None:
+                print(report(Recording(out)))
             print(f"{out}: {count} episodes. Next: handsight info {out}")
 
         return run
