@@ -3,6 +3,9 @@
 import json
 import os
 import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +25,9 @@ def counted(cell: Cell, work: Path) -> Outcome:
         file.write(f"{cell.seed}\n")
     if cell.settings.get("fails") == cell.seed:
         raise HandsightError("it cannot")
+    if cell.settings.get("waits") == cell.seed:
+        (work / "waiting.txt").write_text(str(os.getpid()))
+        time.sleep(300)
     if cell.settings.get("dies") == cell.seed:
         os.kill(os.getpid(), signal.SIGKILL)
     return Outcome({"score": Score(np.array([cell.seed / 10, 0.5]), np.array([2.0, 2.0]))})
@@ -115,6 +121,38 @@ def test_a_cell_that_fails_is_named_and_the_others_are_kept(tmp_path, experiment
         run_cells(wanted, store, tmp_path / "work")
     assert store.get(wanted[0]) is not None
     assert store.get(wanted[1]) is None
+
+
+def test_a_cell_stops_when_who_started_it_is_killed(tmp_path, experiment):
+    program = (
+        "import sys; from pathlib import Path; from handsight.studies.cells import Cell, CellStore;"
+        " from handsight.studies.running import run_cells\n"
+        f"if __name__ == '__main__': run_cells([Cell({experiment!r}, {{'waits': 0}}, 0)],"
+        " CellStore(Path(sys.argv[1])), Path(sys.argv[1]))"
+    )
+    (tmp_path / "program.py").write_text(program)
+    starter = subprocess.Popen([sys.executable, tmp_path / "program.py", tmp_path])
+    waiting = tmp_path / "waiting.txt"
+    wait_until(lambda: waiting.exists() and waiting.read_text())
+    starter.kill()
+    starter.wait()
+    wait_until(lambda: not is_running(int(waiting.read_text())))
+    assert CellStore(tmp_path).get(Cell(experiment, {"waits": 0}, 0)) is None
+
+
+def wait_until(happened, most_s=60.0):
+    began = time.monotonic()
+    while not happened():
+        assert time.monotonic() - began < most_s, "it did not happen"
+        time.sleep(0.05)
+
+
+def is_running(number: int) -> bool:
+    """Whether a process is there, and not only its entry until somebody asks for it."""
+    try:
+        return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 def test_an_unknown_experiment_is_refused(tmp_path):

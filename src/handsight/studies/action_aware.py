@@ -25,7 +25,7 @@ Variant = tuple[str, str, Mapping[str, Any], bool]
 def _rows(
     *variants: Variant, references: Sequence[str] = (), short: bool = False
 ) -> Callable[[Scale], list[Row]]:
-    """Return what gives a study's rows at a scale; `short`: with the steps and seeds of tables that vary one thing."""
+    """Return what gives the rows at a scale; `short`: with steps and seeds of tables that vary one thing."""
 
     def rows(scale: Scale) -> list[Row]:
         budget = BUDGETS[scale]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -132,11 +133,20 @@ def _serve(
 ) -> None:
     # Ctrl-C reaches every process of a terminal; the first one decides, and tells this one by SIGTERM.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_stop_with_parent, daemon=True).start()
     torch.set_num_threads(threads)
     try:
         answer.send(run_cell(Cell(experiment, settings, seed), CellStore(kept), work))
     except (HandsightError, Interrupted) as error:
         answer.send(str(error))
+
+
+def _stop_with_parent() -> None:
+    """Stop this process when the one that started it has ended; a training writes its checkpoint first."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def run_cell(cell: Cell, store: CellStore, work: Path) -> bool:
