@@ -268,6 +268,8 @@ def _fabric(training: Training) -> Fabric:
         devices = int(os.environ["LOCAL_WORLD_SIZE"])
         nodes = max(1, int(os.environ.get("WORLD_SIZE", devices)) // devices)
     strategy = "ddp" if devices * nodes > 1 else "auto"
+    # It says the precision, which is said already.
+    logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
     try:
         fabric = Fabric(
             accelerator=training.accelerator,
