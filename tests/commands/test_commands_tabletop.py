@@ -10,7 +10,7 @@ def test_collect_tabletop_says_what_came_of_it(handsight, tmp_path):
     status, said, told = handsight("collect", "tabletop", *options, "--count", 6)
     assert status == 0, told
     assert "grasp: 2 episodes, " in said
-    assert "poke: 2 episodes\n" in said
+    assert "poke: 2 episodes; " in said
     assert "discarded and done anew: " in said
     recording = Recording(out)
     assert sorted(recording.facts["interaction"]) == ["grasp"] * 2 + ["poke"] * 2 + ["push"] * 2

@@ -15,6 +15,7 @@ from handsight.worlds.scene import Light
 from handsight.worlds.shelf import FactoryShelf
 from handsight.worlds.tabletop import Tabletop, scenes
 from handsight.worlds.tabletop.bench import TABLE_M, Lost
+from handsight.worlds.tabletop.bodies import saturation
 from handsight.worlds.tabletop.streams import STREAMS
 from handsight.worlds.tabletop.view import View, find_blobs, patch, patch_size, to_picture, to_table
 from handsight.worlds.world import generator
@@ -179,6 +180,22 @@ def grasps(tmp_path_factory):
     return made
 
 
+def test_pictures_tell_of_softness():
+    """The colour of what is seen where it is poked goes with the slope of what is felt."""
+    world = Tabletop(image_size=128, interactions=("poke",))
+    colours, slopes = [], []
+    try:
+        for index in range(60):
+            frames = world.episode(6, index).frames
+            x, y = (frames["poke.point"][0] * 128).astype(int)
+            around = frames[CAMERA][0, max(y - 2, 0) : y + 3, max(x - 2, 0) : x + 3]
+            colours.append(saturation(around))
+            slopes.append(np.log(max(float(frames["poke.line"][0, 0]), 1.0)))
+    finally:
+        world.close()
+    assert np.corrcoef(colours, slopes)[0, 1] > 0.4
+
+
 def test_what_is_held_is_shown_from_five_more_sides(grasps):
     held = [episode for episode in grasps if episode.facts["success"]]
     assert 5 < len(held) < 35
@@ -228,6 +245,7 @@ def test_what_goes_wrong_is_discarded_counted_and_reported(tmp_path, monkeypatch
     assert sum(discarded) >= 6
     said = world.report(recording)
     assert "push: 3 episodes, " in said
+    assert f" by more than 5 mm; {sum(discarded)} discarded\n" in said
     assert f"discarded and done anew: {sum(discarded)} of {sum(discarded) + 3} interactions" in said
 
 

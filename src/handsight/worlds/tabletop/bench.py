@@ -213,6 +213,11 @@ class Bench:
         """Return how many fingers touch a body."""
         return len(self._touching(self._objects[number]) & self._fingers)
 
+    @property
+    def fingers_on_table(self) -> int:
+        """Number of fingers that touch the table."""
+        return len(self._touching(0) & self._fingers)
+
     def _touching(self, body: int) -> set[int]:
         """Return the bodies that a body touches."""
         found: set[int] = set()

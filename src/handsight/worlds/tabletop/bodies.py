@@ -28,7 +28,7 @@ RADIUS_M = (0.04, 0.065)
 DENSITY_KG_M3 = 350.0
 
 STIFFNESS_N_PER_M = (250.0, 3500.0)
-"""Of the softest and of the hardest object: from a plush toy to a board."""
+"""Of what is grey and of what is all colour: about from a plush toy to a board."""
 
 MATERIAL = 8
 """What the numbers drawn from an object's seed are for; see `world.generator`."""
@@ -77,16 +77,22 @@ class Body:
 def body_of(shown: Object) -> Body:
     """Return an object's body; the same one each time.
 
-    Its size is drawn from its seed. What is glossy is hard and what is dull is soft, give or take a fifth:
-    pictures tell of softness, and category says nothing about it.
+    Its size is drawn from its seed. What is pale is soft and what is strongly coloured is hard, give or take
+    a fifth: pictures tell of softness, whatever the light, and category says nothing about it.
     """
     rng = generator(shown.seed, MATERIAL)
     radius = float(rng.uniform(*RADIUS_M))
     low, high = np.log(STIFFNESS_N_PER_M)
     main = max(range(len(shown.surfaces)), key=lambda slot: len(shown.surfaces[slot]))
-    gloss = min(shown.finishes[main].specular / 0.8, 1.0)
-    stiffness = float(np.exp(low + (high - low) * gloss) * np.exp(rng.normal(0, 0.2)))
+    colour = saturation(shown.finishes[main].texture)
+    stiffness = float(np.exp(low + (high - low) * colour) * np.exp(rng.normal(0, 0.2)))
     return Body(shown, radius, stiffness, _pieces(shown, radius))
+
+
+def saturation(texture: NDArray[np.uint8]) -> float:
+    """Return how strongly coloured a texture `[…, 3]` is on average, from 0 (grey) to 1."""
+    brightest = np.maximum(texture.max(-1), 1)
+    return float(((brightest - texture.min(-1)) / brightest).mean())
 
 
 def _pieces(shown: Object, radius_m: float) -> tuple[Piece, ...]:

@@ -158,7 +158,7 @@ def poke(bench: Bench, number: int, place: NDArray[np.float64]) -> Trace:
         place: `[2]`, x and y, m.
 
     Raises:
-        Lost: the fingertip met the table, not the body; something fell off or flew off.
+        Lost: the fingertip met the table, at once or by slipping off; something fell off or flew off.
     """
     bench.reach(place, bench.top_m(place, 0.02) + OVER_M, 0.0, opening_m=0.0)
     bench.soften(bench.bodies[number].stiffness_n_per_m)
@@ -169,19 +169,22 @@ def poke(bench: Bench, number: int, place: NDArray[np.float64]) -> Trace:
     while bench.touch_n.sum() > TOUCH_N and bench.wanted_height_m < HIGH_M:
         bench.move(LOOK_S, height_m=bench.wanted_height_m + 0.001)
     bench.move(0.05, height_m=bench.wanted_height_m + 0.001)
-    heights, forces, touched = [], [], False
+    heights, forces, on = [], [], []
     for _ in range(round(0.1 / POKE_M_S / LOOK_S)):
         bench.move(LOOK_S, height_m=bench.wanted_height_m - POKE_M_S * LOOK_S)
         heights.append(bench.wanted_height_m)
         forces.append(float(bench.touch_n.sum()))
-        touched |= bench.fingers_on(number) > 0
+        on.append(bench.fingers_on(number) > 0)
         if forces[-1] > POKE_LIMIT_N:
             break
+    # A finger that slips off feels, in the end, the table or another part.
+    stayed = all(on[on.index(True) :]) if any(on) else False
+    felt = stayed and forces[-1] > POKE_LIMIT_N and not bench.fingers_on_table
     bench.hide()
     bench.settle()
+    if not felt:
+        raise Lost("the poke missed or slipped off")
     force = np.array(forces)
-    if not touched or force[-1] <= POKE_LIMIT_N:
-        raise Lost("the poke missed")
     first = max(int(np.argmax(force > TOUCH_N)) - 1, 0)
     depth = heights[first] - np.array(heights[first:])
     even = np.linspace(0, depth[-1], SAMPLES_N)

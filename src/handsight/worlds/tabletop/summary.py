@@ -16,6 +16,7 @@ def summary(recording: Recording) -> str:
     facts = recording.facts
     interaction = np.asarray(facts["interaction"]).astype(str)
     held, moved = np.asarray(facts["success"], bool), np.asarray(facts["moved_m"], float)
+    discarded = np.asarray(facts["discarded"])
     lines = []
     for name in sorted(set(interaction)):
         chosen = interaction == name
@@ -25,7 +26,7 @@ def summary(recording: Recording) -> str:
             line += f", {int(held[chosen].sum())} held ({held[chosen].mean():.1%})"
         if name in ("push", "identity"):
             line += f", {int((moved[chosen] > 0.005).sum())} moved the object by more than 5 mm"
-        lines.append(line)
-    discarded = int(np.asarray(facts["discarded"]).sum())
-    lines.append(f"discarded and done anew: {discarded} of {discarded + len(interaction)} interactions")
+        lines.append(f"{line}; {int(discarded[chosen].sum())} discarded")
+    total = int(discarded.sum())
+    lines.append(f"discarded and done anew: {total} of {total + len(interaction)} interactions")
     return "\n".join(lines)

@@ -52,8 +52,8 @@ class Tabletop:
 
     An episode is one interaction with one object. Of a list of interactions each comes as often as it is
     named, in drawn order. An episode depends on these options, the recording's seed and its index alone.
-    What goes wrong (an object falls off the table, flies off, is not seen, the poke misses it) is discarded
-    and begun anew; the fact `discarded` counts it.
+    What goes wrong (an object falls off the table, flies off, is not seen, a poke misses it or slips off) is
+    discarded and begun anew; the fact `discarded` counts it.
 
     Every episode has `observation.images.camera`, the table from above, and `observation.images.patch`,
     0.234 of the picture's side about where the hand acts. Each interaction has streams of its own, the same
