@@ -31,6 +31,7 @@ WORLDS: dict[str, Callable[[], World]] = {
         episodes_per_object=2,
         antialias=False,
     ),
+    "tabletop, video": lambda: Tabletop(image_size=32, interactions=("poke", "grasp"), video=True),
     "the guide's puck": lambda: example("puck_world").Puck(image_size=24, frames=5),
 }
 """A small one of each world, in each of its kinds: quick, and with a camera that sees something."""

@@ -101,12 +101,12 @@ def test_angles_are_those_of_the_picture_and_change_sign_when_it_is_mirrored(vie
 def test_a_patch_is_about_its_point():
     picture = generator(3).integers(256, size=(100, 100, 3)).astype(np.uint8)
     side = patch_size(100)
-    assert side == 23
+    assert side == 24
     inside = patch(picture, np.array([0.5, 0.4]))
     np.testing.assert_array_equal(inside, picture[28 : 28 + side, 38 : 38 + side])
     corner = patch(picture, np.array([0.0, 1.0]))
     assert corner.shape == (side, side, 3)
-    np.testing.assert_array_equal(corner[:12, 12:], picture[88:, :11])
+    np.testing.assert_array_equal(corner[:12, 12:], picture[88:, :12])
     np.testing.assert_array_equal(corner[-1, 0], picture[-1, 0])
 
 

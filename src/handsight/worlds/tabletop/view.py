@@ -75,8 +75,8 @@ def to_table(point: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def patch_size(size: int) -> int:
-    """Return the side of the patches of a picture of this side, pixels."""
-    return max(round(PATCH * size), 8)
+    """Return the side of the patches of a picture of this side, pixels; even, as videos need it."""
+    return max(2 * round(PATCH * size / 2), 8)
 
 
 def patch(picture: NDArray[np.uint8], point: NDArray[np.float64]) -> NDArray[np.uint8]:
