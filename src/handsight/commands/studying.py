@@ -97,6 +97,7 @@ def _keep(study: Study, scale: Scale, rows: Sequence[Row], found: Found, out: Pa
     stem = out / f"{study.name.replace('/', '-')}-{scale}"
     stem.parent.mkdir(parents=True, exist_ok=True)
     table = found.table
+    command = f"handsight study {study.name} --scale {scale}"
     made = ", ".join(f"{name} {value}" for name, value in found.made.items() if value)
     written = [
         f"# {table.title}",
@@ -106,7 +107,7 @@ def _keep(study: Study, scale: Scale, rows: Sequence[Row], found: Found, out: Pa
     ]
     written += [
         "\n".join(f"- {sentence}" for sentence in (*in_words(table), *table.notes)),
-        f"Made of {made}.",
+        f"Made by `{command}`: {made}.",
     ]
     write_atomically(Path(f"{stem}.json"), table.to_json())
     write_atomically(Path(f"{stem}.csv"), table.to_csv())
@@ -118,7 +119,7 @@ def _keep(study: Study, scale: Scale, rows: Sequence[Row], found: Found, out: Pa
         references=found.references,
         drawings=_drawings(study, found),
         missing=found.missing,
-        facts={"command": f"handsight study {study.name} --scale {scale}", **found.made},
+        facts={"command": command, **found.made},
         cells={row.label: json.loads(json.dumps(row.settings)) for row in rows},
     )
     page = write_report(report, Path(f"{stem}.html"))

@@ -139,17 +139,24 @@ class CellStore:
             ) from None
 
     def made(self, cells: Sequence[Cell]) -> dict[str, Any]:
-        """Return seconds and hardware of cells, for the line under a table."""
-        seconds, made = 0.0, set()
+        """Return hours, seeds, hardware, versions and days of cells, for the line under a table."""
+        seconds, made, days = 0.0, set(), set()
         for cell in cells:
             path = self.path(cell)
             if path.exists():
                 kept = json.loads(path.read_text(encoding="utf-8"))
                 seconds += float(kept["seconds"])
+                days.add(str(kept["date"]))
                 made.add(
                     f"{kept['made'].get('gpu') or kept['made']['processor']}, torch {kept['made']['torch']}"
                 )
-        return {"cells": len(cells), "hours": round(seconds / 3600, 2), "hardware": "; ".join(sorted(made))}
+        found = {
+            "cells": len(cells),
+            "seeds": len({cell.seed for cell in cells}),
+            "hours": round(seconds / 3600, 2),
+            "hardware": "; ".join(sorted(made)),
+        }
+        return found | {"from": min(days), "to": max(days)} if days else found
 
     def put(self, cell: Cell, outcome: Outcome, seconds: float, made: Mapping[str, str]) -> None:
         """Keep an outcome.
