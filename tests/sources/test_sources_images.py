@@ -217,4 +217,4 @@ def test_clip_with_a_broken_image_is_left_out_whole(tmp_path: Path, caplog: pyte
 def test_sources_by_name():
     assert SOURCES["video"] is ingest_video
     assert SOURCES["images"] is ingest_images
-    assert all(source.__name__ == f"ingest_{name}" for name, source in SOURCES.items())
+    assert all(source.__name__ == f"ingest_{name.replace('-', '_')}" for name, source in SOURCES.items())

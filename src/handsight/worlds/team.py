@@ -68,10 +68,12 @@ def in_workers(
     answers: queue.SimpleQueue[tuple[_Worker, Heard]] = queue.SimpleQueue()
     team = [_Worker(world, seed, answers) for _ in range(min(workers, len(indices)))]
     todo, made, failures = deque(indices), dict[int, Made](), Counter[int]()
-    patience = _Patience(limit_s)
+    patience, lost = _Patience(limit_s), dict[int, HandsightError]()
     try:
         for index in indices:
             while index not in made:
+                if index in lost:
+                    raise lost[index]
                 for worker in team:
                     if worker.index is None and todo and todo[0] < index + AHEAD_N * len(team):
                         worker.start(todo.popleft())
@@ -85,9 +87,11 @@ def in_workers(
                         continue
                     if number is not None:  # it did not end while it had nothing to do
                         failures[number] += 1
-                        if failures[number] == ATTEMPTS_N:
-                            raise failed(number, str(answer))
-                        todo.appendleft(number)
+                        if failures[number] < ATTEMPTS_N:
+                            todo.appendleft(number)
+                        else:  # those before it may still be under way, and are to be kept
+                            lost[number] = failed(number, str(answer))
+                            todo = deque(other for other in todo if other < number)
                     worker.stop()
                     team[team.index(worker)] = _Worker(world, seed, answers)
             yield made.pop(index)
