@@ -17,8 +17,8 @@ class CountingWorld:
     """Episode i holds numbers drawn from (seed, i).
 
     Args:
-        trouble: index → what happens there: `always`, `refuse`, `stuck`; or, once, `die`, `raise`, `kill`,
-            `hang`, `stop` and `half` (an answer that ends in the middle).
+        trouble: index → what happens there: `always`, `refuse`, `slow`, `stuck`; or, once, `die`, `raise`,
+            `kill`, `hang`, `stop` and `half` (an answer that ends in the middle).
         notes: folder for what has to be remembered across processes.
         pause_s: how long an episode takes.
     """
@@ -46,6 +46,9 @@ class CountingWorld:
             raise ValueError("this one\nnever works")
         if kind == "refuse":
             raise HandsightError("the world refuses")
+        if kind == "slow":
+            time.sleep(2)
+            kind = None
         if kind == "stuck":
             time.sleep(1e6)
         if kind and self._first_time(index):

@@ -95,6 +95,12 @@ def test_an_episode_that_never_works_is_named_and_the_others_are_kept(tmp_path, 
     assert collect(CountingWorld(), tmp_path / "out", 6, workers=workers).new_n == 3
 
 
+def test_an_episode_that_never_works_waits_for_a_slower_one_before_it(tmp_path):
+    with pytest.raises(HandsightError, match=r"^episode 1 failed 3 times"):
+        collect(CountingWorld({0: "slow", 1: "always"}), tmp_path / "out", 4, workers=2)
+    assert Recording(tmp_path / "out").num_episodes == 1
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 def test_what_the_user_can_mend_is_said_at_once(tmp_path, workers):
     with pytest.raises(HandsightError, match=r"^the world refuses$"):
