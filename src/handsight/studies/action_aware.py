@@ -12,7 +12,7 @@ from typing import Any
 
 from handsight.augmentation import Augmentation
 from handsight.evaluation import Measure, Published
-from handsight.studies.action_aware_cells import BUDGETS, UNSEEN, cost_settings, settings_of
+from handsight.studies.action_aware_cells import BUDGETS, UNSEEN, settings_of
 from handsight.studies.study import Curve, Row, Scale, Study
 
 SOURCE = "Aubret et al. 2024"
@@ -98,33 +98,6 @@ def _augmented(label: str) -> list[Variant]:
     return [
         (f"{name} ({label})", method, {"augmentation": augmentation}, False) for name, method, _, _ in methods
     ]
-
-
-_COSTS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
-    "SimCLR": ("simclr", {}),
-    "SimCLR-TT": ("simclr-tt", {}),
-    "SimCLR-TT (again)": ("simclr-tt", {}),
-    "AA-SimCLR": ("action-aware", {}),
-    "CIPER": ("ciper", {}),
-    "EquiMod": ("equimod", {}),
-    "BYOL-TT": ("byol-tt", {}),
-    "AA-BYOL": ("action-aware", {"visual": "byol"}),
-    "VICReg-TT": ("vicreg-tt", {}),
-    "AA-VICReg": ("action-aware", {"visual": "vicreg"}),
-}
-"""Rows of the table of costs. What is measured twice shows how exact the measurement is."""
-
-_BESIDE = ("SimCLR-TT", "SimCLR")
-
-
-def _cost_rows(scale: Scale) -> list[Row]:
-    """Return rows that share one cell: what a step costs is measured beside the others, in one process."""
-    settings = cost_settings(scale, _COSTS, _BESIDE)
-    return [Row(label, "step-cost", settings, 1, part=label) for label in _COSTS]
-
-
-def _cost(name: str, decimals: int) -> Measure:
-    return Measure(name, percent=False, higher_is_better=False, decimals=decimals)
 
 
 RECOGNITION = (Measure("linear probe"), Measure("kNN"), Measure("category recall@1"))
@@ -295,24 +268,5 @@ STUDIES: tuple[Study, ...] = (
         chance=_chance("linear probe", "kNN", "category recall@1"),
         lines={f"AA-SimCLR (noise {noise:g})": ("AA-SimCLR", noise) for noise in _NOISE},
         along="standard deviation of the noise, in the action's own",
-    ),
-    Study(
-        name="action-aware/cost",
-        title="Time and memory of a training step",
-        question="What does the action cost?",
-        rows=_cost_rows,
-        measures=(
-            _cost("step (ms)", 1),
-            *(_cost(f"time / {other}", 3) for other in _BESIDE),
-            _cost("memory (MB)", 0),
-            *(_cost(f"memory / {other}", 3) for other in _BESIDE),
-        ),
-        clusters="blocks of steps",
-        notes=(
-            "All methods took turns in one process, a few steps each in a random order, and ratios are taken"
-            " block by block. SimCLR-TT was measured twice: as its two rows differ, so may any.",
-            "Memory: the most that building the method and its first steps took, in a process of their own;"
-            " its intervals are over such processes. On a GPU, what was allocated there.",
-        ),
     ),
 )
