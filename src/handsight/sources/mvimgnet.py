@@ -18,7 +18,7 @@ from handsight.sources.files import natural_key
 from handsight.sources.framing import Framing
 from handsight.sources.intake import Progress
 from handsight.sources.objects import OBJECT_FACTS, Objects
-from handsight.sources.packed import PackedClip, PackedPictures, read_clips
+from handsight.sources.packed import PackedClip, PackedPictures, plan_posed, read_clips
 from handsight.sources.pictures import IMAGE_SUFFIXES, encoded_size
 from handsight.sources.poses import (
     ROTATION,
@@ -187,17 +187,8 @@ def _from_folder(instance: Path, facts: Mapping[str, Any], dropped: Dropped) -> 
 
 def _packed(clip: PackedClip, pictures: PackedPictures, objects: Objects, dropped: Dropped) -> Planned:
     category, instance = clip.keys
-    where, numbers = f"{category}/{instance}", clip.numbers["frame"].astype(int)
-    facts = objects.facts(category, instance, clip.table)
-
-    def load() -> Clip:
-        places = [f"{where}, frame {number}," for number in numbers]
-        poses = np.stack([clip.numbers[name] for name in POSE], axis=1)
-        return _clip(
-            where, places, lambda row: pictures.read(clip.keys, int(numbers[row])), poses, facts, dropped
-        )
-
-    return Planned(f"{clip.table}/{where}", len(numbers), load)
+    make = partial(_clip, facts=objects.facts(category, instance, clip.table), dropped=dropped)
+    return plan_posed(clip, pictures, "frame", "frame", POSE, make)
 
 
 def _clip(

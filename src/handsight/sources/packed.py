@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
@@ -19,6 +19,7 @@ from handsight.errors import HandsightError
 from handsight.recordings.layout import shown
 from handsight.sources.files import natural_key
 from handsight.sources.objects import tell_shared
+from handsight.sources.views import Clip, Planned
 
 
 class PackedPictures:
@@ -213,6 +214,33 @@ def read_clips(
                 {name: column[rows] for name, column in values.items()},
             )
     tell_shared(objects["train"], objects["test"])
+
+
+Make = Callable[[str, list[str], Callable[[int], bytes], npt.NDArray[np.float64]], Clip]
+"""Makes a clip of where it comes from, its pictures' places, what reads them by row, and poses `[T, …]`."""
+
+
+def plan_posed(
+    clip: PackedClip, pictures: PackedPictures, number: str, what: str, pose: Sequence[str], make: Make
+) -> Planned:
+    """Return what loads a clip whose table gives a pose with each picture.
+
+    Args:
+        clip: rows of the table.
+        pictures: the file that packs them.
+        number: the column of a picture's number in it.
+        what: the word for such a number in messages.
+        pose: the columns of a pose.
+        make: makes the clip.
+    """
+    where, numbers = "/".join(clip.keys), clip.numbers[number].astype(int)
+
+    def load() -> Clip:
+        places = [f"{where}, {what} {number}," for number in numbers]
+        poses = np.stack([clip.numbers[name] for name in pose], axis=1)
+        return make(where, places, lambda row: pictures.read(clip.keys, int(numbers[row])), poses)
+
+    return Planned(f"{clip.table}/{where}", len(numbers), load)
 
 
 def _clips(keys: pd.DataFrame) -> Iterator[tuple[tuple[str, ...], slice]]:
