@@ -8,7 +8,8 @@ recording's name reads it on demand with lerobot beside: av1-480, av1-128, png-1
 them, and at last `show`, the tables. lerobot needs Python 3.12 and gets an environment of its own, and
 FFmpeg's libraries for its torchcodec backend (Debian: apt-get install ffmpeg). Numbers are medians of several
 repetitions, in which the readers take turns. Nothing else should run meanwhile; where that cannot be had,
---clock processor counts the processor's time in place of the clock's, on one core.
+--clock processor counts the processor's time in place of the clock's, on one core. The measuring process keeps the
+memory it frees, as `pretrain` does, but for `memory`.
 """
 
 import argparse
@@ -26,12 +27,14 @@ from typing import Any
 import av
 import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 import peers
 from handsight.errors import HandsightError
 from handsight.recordings import Recording
 from handsight.recordings.cache import FrameCache
+from handsight.training.memory import freed_memory_kept
 from reading_recordings import GROWING, RECORDINGS, bare_reader, folder_of, prepare
 
 HERE = Path(__file__).parent
@@ -76,7 +79,7 @@ def cache_rates(room: Path, clock: str) -> dict[str, Any]:
     recording = Recording(folder_of(room, f"grown-{GROWING[1]}"))
     cache = FrameCache(recording, "image", SIZE)
     cache.build()
-    cache.path.read_bytes()  # warm: in the system's memory
+    warm(cache.path)
     held = np.empty(
         (20_000, SIZE, SIZE, 3), dtype=np.uint8
     )  # in memory, too large for the processor's caches
@@ -84,7 +87,7 @@ def cache_rates(room: Path, clock: str) -> dict[str, Any]:
     blocks = np.ones((2, 2**28), dtype=np.uint8)
     rates: Rates = {}
     generator = np.random.default_rng(0)
-    with on_cores(1):
+    with freed_memory_kept(torch.device("cpu")), on_cores(1):
         for _ in range(REPETITIONS + 1):
             drawn = generator.integers(0, recording.num_frames, (200, BATCH))
             mapped = np.memmap(cache.path, np.uint8, "r", shape=cache.shape)
@@ -127,7 +130,8 @@ def against_lerobot(room: Path, folder: Path, python: str | None, clock: str) ->
     generator = np.random.default_rng(0)
     found: dict[str, Rates] = {}
     # Two of them: worker processes that inherit an open decoder of lerobot's share its place in the file.
-    with served(room, python) as ask, served(room, python) as ask_workers:
+    kept = freed_memory_kept(torch.device("cpu"))
+    with kept, served(room, python) as ask, served(room, python) as ask_workers:
         for repetition in range(REPETITIONS + 1):
             start = int(generator.integers(0, recording.num_frames - COUNT - 64))
             orders = {
@@ -160,10 +164,19 @@ def ours(rates: Rates, clock: str, recording: Recording, caches: list[FrameCache
         recording.close()
         recording.frames(indices[:BATCH])  # files opened, as lerobot's are
         for cache in caches:
+            warm(cache.path)
             note(rates, clock, f"Handsight, cache at {cache.size} px, 1 core", COUNT, cache.read, batches)
         note(rates, clock, "Handsight, a frame a call, 1 core", COUNT, recording.frames, indices[:, None])
         note(rates, clock, f"Handsight, {BATCH} a call, 1 core", COUNT, recording.frames, batches)
     recording.close()
+
+
+def warm(file: Path) -> None:
+    """Bring a file into the system's memory: some machines let go within seconds of what nothing reads."""
+    for _ in range(2):
+        with open(file, "rb", buffering=0) as opened:
+            while opened.read(2**24):
+                pass
 
 
 def on_all_cores(rates: Rates, recording: Recording, order: str, indices: Indices) -> None:
