@@ -13,7 +13,14 @@ from handsight.evaluation.features import Features as Features
 from handsight.evaluation.features import LabelledFrames as LabelledFrames
 from handsight.evaluation.features import embed_frames as embed_frames
 from handsight.evaluation.features import extract as extract
+from handsight.evaluation.folds import Fold as Fold
+from handsight.evaluation.folds import FoldScores as FoldScores
+from handsight.evaluation.folds import instance_folds as instance_folds
+from handsight.evaluation.folds import leave_one_out as leave_one_out
+from handsight.evaluation.folds import score_folds as score_folds
+from handsight.evaluation.folds import take as take
 from handsight.evaluation.intervals import Interval as Interval
+from handsight.evaluation.intervals import bootstrap_interval as bootstrap_interval
 from handsight.evaluation.knn import OnlineKNN as OnlineKNN
 from handsight.evaluation.online import OnlineCollapse as OnlineCollapse
 from handsight.evaluation.robot import RobotProbe as RobotProbe
