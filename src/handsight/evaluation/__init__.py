@@ -13,6 +13,9 @@ from handsight.evaluation.features import Features as Features
 from handsight.evaluation.features import LabelledFrames as LabelledFrames
 from handsight.evaluation.features import embed_frames as embed_frames
 from handsight.evaluation.features import extract as extract
+from handsight.evaluation.finetune import FinetuneResult as FinetuneResult
+from handsight.evaluation.finetune import finetune_accuracy as finetune_accuracy
+from handsight.evaluation.finetune import labelled_pictures as labelled_pictures
 from handsight.evaluation.folds import Fold as Fold
 from handsight.evaluation.folds import FoldScores as FoldScores
 from handsight.evaluation.folds import instance_folds as instance_folds
