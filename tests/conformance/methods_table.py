@@ -13,6 +13,7 @@ from handsight.methods import (
     BYOLTT,
     CIPER,
     ActionAware,
+    AutoEncoder,
     EquiMod,
     SimCLR,
     SimCLRTT,
@@ -52,6 +53,7 @@ METHODS: dict[str, Method] = {
     "byol-tt": Method(BYOLTT, losses=("bootstrap",), options={**NARROW, "pairing": "random-walk"}),
     "vicreg": Method(VICReg, losses=("vicreg",), options=NARROW),
     "vicreg-tt": Method(VICRegTT, losses=("vicreg",), options={**NARROW, "pairing": "opposite"}),
+    "autoencoder": Method(AutoEncoder, losses=("reconstruction",), options={"decoder_width": 0.1}),
     "action-aware": Method(ActionAware, losses=("contrast", "action"), lacks="stream 'action'"),
     "action-aware, of a state": Method(
         ActionAware,

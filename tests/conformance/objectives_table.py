@@ -16,6 +16,7 @@ from handsight.objectives import (
     GraspHead,
     LinearClassifier,
     PairHead,
+    PictureDecoder,
     PokeHead,
     Projector,
     PushHead,
@@ -26,6 +27,7 @@ from handsight.objectives import (
     identity_loss,
     mean_squared_error,
     nt_xent,
+    reconstruction_loss,
     vicreg,
 )
 
@@ -62,12 +64,12 @@ class Head:
     Args:
         make: builds one.
         inputs: what it takes.
-        out: numbers that it gives for a sample.
+        out: numbers that it gives for a sample, or the shape of what it gives.
     """
 
     make: Callable[[], nn.Module]
     inputs: Draw
-    out: int
+    out: int | tuple[int, ...]
 
 
 def rows(**sizes: int) -> Draw:
@@ -121,6 +123,12 @@ LOSSES: dict[str, Loss] = {
         unchanged_by=("order", "swap", "shift", "offset"),
         stops=("target",),
     ),
+    "reconstruction_loss": Loss(
+        reconstruction_loss,
+        maps("painted", "picture"),
+        unchanged_by=("order", "swap", "shift", "offset"),
+        stops=("picture",),
+    ),
     "identity_loss": Loss(identity_loss, pairs, unchanged_by=CONTRAST),
     "the guide's alignment and uniformity": Loss(
         example("uniformity").alignment_uniformity, two_embeddings, fewest=2, unchanged_by=CONTRAST
@@ -142,6 +150,10 @@ HEADS: dict[str, Head] = {
     "PushHead": Head(lambda: PushHead((3, 5, 4), width=1 / 16), maps("before", "after"), 5),
     "PokeHead": Head(lambda: PokeHead((3, 5, 4), width=1 / 8), maps("input"), 2),
     "PokeHead on a vector": Head(lambda: PokeHead((6,), width=1 / 8), rows(input=6), 2),
+    "PictureDecoder": Head(lambda: PictureDecoder((3, 5, 4), 17, width=1 / 16), maps("input"), (3, 17, 17)),
+    "PictureDecoder on a vector": Head(
+        lambda: PictureDecoder((6,), 17, width=1 / 16), rows(input=6), (3, 17, 17)
+    ),
     "TargetNormalisation": Head(lambda: TargetNormalisation.of(torch.randn(20, 3)), rows(targets=3), 3),
 }
 """Each module of `handsight.objectives`."""

@@ -225,6 +225,11 @@ def test_the_mean_over_processes_is_the_whole_batchs_loss_and_gradient(name, fro
         torch.testing.assert_close(torch.stack([each[key] for each in gradients]).mean(0), gradient, msg=key)
 
 
+def shaped(case, count):
+    """Return the shape of what a head gives for a number of samples."""
+    return (count, *(case.out if isinstance(case.out, tuple) else (case.out,)))
+
+
 def build(name, seed=0):
     torch.manual_seed(seed)
     return HEADS[name].make()
@@ -245,7 +250,7 @@ def test_a_head_gives_a_row_for_each_sample_and_changes_nothing(name):
     inputs = draw(case)
     for training in (True, False):
         out = head.train(training)(*inputs.values())
-        assert out.shape == (BATCH, case.out)
+        assert out.shape == shaped(case, BATCH)
         assert out.dtype == torch.float32
         assert out.isfinite().all()
     for key, tensor in draw(case).items():
@@ -265,7 +270,7 @@ def test_in_evaluation_a_sample_does_not_see_the_others(name):
     for row in range(BATCH):
         alone = head(*(tensor[row : row + 1] for tensor in inputs.values()))
         torch.testing.assert_close(alone[0], whole[row])
-    assert head(*(tensor[:0] for tensor in inputs.values())).shape == (0, case.out)
+    assert head(*(tensor[:0] for tensor in inputs.values())).shape == shaped(case, 0)
 
 
 @EVERY_HEAD

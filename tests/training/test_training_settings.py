@@ -12,7 +12,7 @@ from handsight.methods import METHODS
 from handsight.recordings import Feature, Recording, Writer, camera
 from handsight.training import Training, estimate, prepare, pretrain, trainable_methods
 
-VISUAL = ("simclr", "simclr-tt", "byol", "byol-tt", "vicreg", "vicreg-tt")
+VISUAL = ("simclr", "simclr-tt", "byol", "byol-tt", "vicreg", "vicreg-tt", "autoencoder")
 """Methods that pictures are enough for."""
 
 

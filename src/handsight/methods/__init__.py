@@ -1,6 +1,7 @@
 """The published systems, a file each, and their baselines."""
 
 from handsight.methods.action_aware import ActionAware as ActionAware
+from handsight.methods.autoencoder import AutoEncoder as AutoEncoder
 from handsight.methods.byol import BYOL as BYOL
 from handsight.methods.byol import BYOLTT as BYOLTT
 from handsight.methods.ciper import CIPER as CIPER
@@ -17,6 +18,7 @@ METHODS: dict[str, type[Method]] = {
     method.name: method
     for method in (
         *(SimCLR, SimCLRTT, BYOL, BYOLTT, VICReg, VICRegTT),
+        AutoEncoder,
         *(ActionAware, CIPER, EquiMod),
         Supervised,
     )

@@ -10,8 +10,8 @@ All keep to this, and the conformance suite asks it of each name here:
   are the gradients. What sees other samples gets them by `gather`.
 - The order of the samples makes no difference. No gradient reaches what it calls a target.
 - Too few samples, or rows that do not belong together, are a `HandsightError` of one line.
-- A head is a module from `[B, …]` to `[B, out]`; in evaluation no sample sees another, and its state is
-  tensors alone.
+- A head is a module from `[B, …]` to `[B, out]`, a decoder to `[B, 3, size, size]`; in evaluation no sample
+  sees another, and its state is tensors alone.
 """
 
 from handsight.objectives.action import ActionHead as ActionHead
@@ -29,6 +29,8 @@ from handsight.objectives.grasp import grasp_loss as grasp_loss
 from handsight.objectives.identity import identity_loss as identity_loss
 from handsight.objectives.poke import PokeHead as PokeHead
 from handsight.objectives.push import PushHead as PushHead
+from handsight.objectives.reconstruct import PictureDecoder as PictureDecoder
+from handsight.objectives.reconstruct import reconstruction_loss as reconstruction_loss
 from handsight.objectives.regression import TargetNormalisation as TargetNormalisation
 from handsight.objectives.regression import mean_squared_error as mean_squared_error
 from handsight.objectives.vicreg import Expander as Expander

@@ -1,0 +1,102 @@
+"""The auto-encoder: The Curious Robot's baseline that sees the pictures and nothing of what was done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from handsight.augmentation import Augmentation
+from handsight.encoders import Encoder
+from handsight.encoders.encoder import POOLED
+from handsight.errors import HandsightError
+from handsight.methods.method import Method, build_encoder
+from handsight.objectives import PictureDecoder, reconstruction_loss
+from handsight.recordings import Batch, Needs
+
+AS_IT_IS = Augmentation(
+    crop_scale=(1.0, 1.0), crop_ratio=(1.0, 1.0), jitter_probability=0, grey_probability=0
+)
+"""The frame's central square, unchanged."""
+
+
+class AutoEncoder(Method):
+    """An encoder is trained so that a decoder can paint the picture again (Pinto et al., ECCV 2016, 4.2).
+
+    The paper reports "an auto-encoder trained on all robot data" in table 1 and says nothing more about it;
+    the decoder (`PictureDecoder`) and the loss, the mean squared error of pixels in [0, 1], are the usual
+    ones. What is painted is the augmented view itself, so by default there is no augmentation: nothing asks
+    views to be alike here, and crops and changed colours would only be more to paint.
+
+    Args:
+        encoder: a timm name, `torchvision/NAME`, or an `Encoder`.
+        image_size: side of the encoder's square input, and of the picture that is painted, in pixels.
+        encoder_options: further arguments of timm's model, as in `{"channels": [32, 64, 128, 256]}`.
+        init: weights to begin with: a timm checkpoint file, or an earlier run.
+        augmentation: what is done to each picture; its size is the image size.
+        tap: what the decoder sees: `pooled`, the embedding, or one of the encoder's maps. Layers that lie
+            beyond the map keep their weights.
+        decoder_width: factor on the number of the decoder's channels.
+
+    Raises:
+        HandsightError: the encoder has no such tap, or the width is not above 0.
+    """
+
+    name: ClassVar[str] = "autoencoder"
+    default_needs: ClassVar[Mapping[str, Needs]] = {"image": Needs(frames=1)}
+
+    def __init__(
+        self,
+        encoder: str | Encoder = "resnet18",
+        image_size: int = 128,
+        encoder_options: dict[str, Any] | None = None,
+        init: Path | None = None,
+        augmentation: Augmentation = AS_IT_IS,
+        tap: str = POOLED,
+        decoder_width: float = 1.0,
+    ) -> None:
+        super().__init__()
+        self.encoder = build_encoder(encoder, image_size, encoder_options, init)
+        self.augmentation = replace(augmentation, size=self.encoder.image_size)
+        self.needs = dict(self.default_needs)
+        self.tap = tap
+        shape = _hold_beyond(self.encoder, tap)
+        self.decoder = PictureDecoder(shape, self.encoder.image_size, decoder_width)
+
+    def losses(self, batches: Mapping[str, Batch]) -> Iterator[dict[str, Tensor]]:
+        """Yield `reconstruction`."""
+        pictures = batches["image"]["views"].flatten(0, 1)
+        # Without maps asked for, the trunk's own way is the quicker one.
+        seen = (
+            self.encoder(pictures)
+            if self.tap == POOLED
+            else self.encoder.forward_features(pictures)[self.tap]
+        )
+        yield {"reconstruction": reconstruction_loss(self.decoder(seen), pictures)}
+
+
+def _hold_beyond(encoder: Encoder, tap: str) -> tuple[int, ...]:
+    """Keep an encoder's weights that a tap does not depend on from being trained; return the tap's shape."""
+    if tap not in encoder.taps:
+        raise HandsightError(
+            f"autoencoder: tap is {tap!r}; {encoder.name} has {', '.join(encoder.taps)}: give one of these"
+        )
+    weights = [weight for weight in encoder.parameters() if weight.requires_grad]
+    side, was_training = encoder.image_size, encoder.training
+    black = next(encoder.parameters()).new_zeros(1, 3, side, side)
+    encoder.eval()
+    with torch.enable_grad():
+        seen = encoder.forward_features(black)[tap]
+    encoder.train(was_training)
+    trained = seen.requires_grad  # not so where all of the encoder is held already
+    reached = (
+        torch.autograd.grad(seen.sum(), weights, allow_unused=True) if trained else [None] * len(weights)
+    )
+    for weight, gradient in zip(weights, reached, strict=True):
+        if gradient is None:
+            weight.requires_grad_(False)
+    return tuple(seen.shape[1:])
