@@ -1,5 +1,7 @@
 """What was learned: a protocol a file, with its controls and its intervals."""
 
+from handsight.evaluation.activations import TopActivations as TopActivations
+from handsight.evaluation.activations import top_activations as top_activations
 from handsight.evaluation.alignment import viewpoint_alignment as viewpoint_alignment
 from handsight.evaluation.cloning import behaviour_cloning as behaviour_cloning
 from handsight.evaluation.cloning import choose_starts as choose_starts
@@ -26,6 +28,7 @@ from handsight.evaluation.intervals import Interval as Interval
 from handsight.evaluation.intervals import bootstrap_interval as bootstrap_interval
 from handsight.evaluation.knn import OnlineKNN as OnlineKNN
 from handsight.evaluation.online import OnlineCollapse as OnlineCollapse
+from handsight.evaluation.receptive import receptive_fields as receptive_fields
 from handsight.evaluation.robot import RobotProbe as RobotProbe
 from handsight.evaluation.robot import Trajectories as Trajectories
 from handsight.evaluation.seeds import over_seeds as over_seeds
