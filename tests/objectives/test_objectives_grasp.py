@@ -118,6 +118,16 @@ def test_angles_are_numbered_by_tens_of_degrees_over_half_a_turn():
     assert angle_bins(torch.arange(4) * math.pi / 4, angles=4).tolist() == [0, 1, 2, 3]
 
 
+@pytest.mark.parametrize("angle", [math.nan, math.inf, -math.inf])
+def test_an_angle_that_is_no_number_has_no_bin(angle):
+    with pytest.raises(HandsightError) as caught:
+        angle_bins(torch.tensor([0.1, 0.2, angle]))
+    assert str(caught.value) == (
+        f"angle 2 of 3 grasps is {angle}; "
+        "give finite numbers, in rad: repair the recording or leave those episodes out"
+    )
+
+
 def test_half_a_turn_of_the_hand_makes_no_difference():
     angle_rad = normal(200).double() * 3
     assert torch.equal(angle_bins(angle_rad + math.pi), angle_bins(angle_rad))

@@ -91,7 +91,16 @@ def angle_bins(angle_rad: Tensor, angles: int = ANGLES) -> Tensor:
     Args:
         angle_rad: of the line between the fingers; half a turn makes no difference.
         angles: that are told apart, over half a turn.
+
+    Raises:
+        HandsightError: where an angle is not finite.
     """
+    if not bool(angle_rad.isfinite().all()):
+        which = int((~angle_rad.isfinite()).flatten().nonzero()[0])
+        raise HandsightError(
+            f"angle {which} of {angle_rad.numel()} grasps is {angle_rad.flatten()[which]}; "
+            "give finite numbers, in rad: repair the recording or leave those episodes out"
+        )
     return (angle_rad.double() * (angles / math.pi) + 0.5).floor().long() % angles
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from typing import Any
 
@@ -24,6 +25,20 @@ def load_mujoco() -> Any:
     except Exception as error:  # it looks for OpenGL on import, and what it raises depends on what is missing
         raise _no_graphics(error) from error
     return mujoco
+
+
+@contextmanager
+def without_log(mujoco: Any) -> Iterator[None]:
+    """Keep MuJoCo from writing its warnings into a file in the folder where the user happens to be."""
+    mujoco.set_mju_user_warning(_keep_quiet)
+    try:
+        yield
+    finally:
+        mujoco.set_mju_user_warning(None)
+
+
+def _keep_quiet(message: str) -> None:
+    """Leave a warning unsaid: whoever asks for this looks at what came of it."""
 
 
 def _load_compiler_first() -> None:

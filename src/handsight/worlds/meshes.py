@@ -13,7 +13,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from handsight.errors import HandsightError
-from handsight.worlds.graphics import load_mujoco
+from handsight.worlds.graphics import load_mujoco, without_log
 from handsight.worlds.objects.parts import MAIN, Part
 from handsight.worlds.objects.shapes import Mesh, box, cylinder, ellipsoid, lathe
 
@@ -97,7 +97,8 @@ def _open_model(path: Path) -> tuple[Any, set[Path]]:
     """Open an MJCF file and leave in it what is seen; return it and every mesh file that it used."""
     mujoco = load_mujoco()
     try:
-        spec = mujoco.MjSpec.from_file(str(path))
+        with without_log(mujoco):
+            spec = mujoco.MjSpec.from_file(str(path))
     except ValueError as error:
         raise _unreadable(path, error) from error
     for geom in list(spec.geoms):
@@ -111,6 +112,7 @@ def _open_model(path: Path) -> tuple[Any, set[Path]]:
             used.add(file)
             mesh.file = str(file)
         if mesh.name in shown:
+            _check_obj(Path(mesh.file))
             mesh.inertia = mujoco.mjtMeshInertia.mjMESH_INERTIA_SHELL  # so that a mesh may be open
         else:
             spec.delete(mesh)
@@ -135,6 +137,7 @@ def _find(name: str, folder: Path, model: Path, needed: bool) -> Path:
 
 def _open_mesh(path: Path) -> Any:
     """Return a model of one mesh."""
+    _check_obj(path)
     mujoco = load_mujoco()
     spec = mujoco.MjSpec()
     spec.add_mesh(name="mesh", file=str(path.resolve()), inertia=mujoco.mjtMeshInertia.mjMESH_INERTIA_SHELL)
@@ -142,11 +145,41 @@ def _open_mesh(path: Path) -> Any:
     return spec
 
 
+def _check_obj(path: Path) -> None:
+    """Refuse an OBJ with lines that MuJoCo would make up numbers for, or without faces, as cut files have.
+
+    It says nowhere how long it is: of one that ends between two faces the rest is taken.
+    """
+    if path.suffix.lower() != ".obj" or not path.is_file():
+        return
+    faces = 0
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            kind, *fields = line.split() or [b""]
+            faces += kind == b"f"
+            if (kind == b"v" and not _is_point(fields)) or (kind == b"f" and len(fields) < 3):
+                what = (
+                    "is no point of three finite numbers" if kind == b"v" else "is no face of three corners"
+                )
+                said = line.decode(errors="replace").strip()[:40]
+                raise _unreadable(path, f"line {number}, '{said}', {what}")
+    if not faces:
+        raise _unreadable(path, "it has no faces")
+
+
+def _is_point(fields: list[bytes]) -> bool:
+    try:
+        return len(fields) >= 3 and bool(np.isfinite([float(each) for each in fields[:3]]).all())
+    except ValueError:
+        return False
+
+
 def _parts(path: Path, spec: Any, up: str) -> list[Part]:
     """Return what a model shows, as parts of one finish."""
     mujoco = load_mujoco()
     try:
-        model = spec.compile()
+        with without_log(mujoco):
+            model = spec.compile()
     except ValueError as error:
         raise _unreadable(path, error) from error
     data = mujoco.MjData(model)
@@ -196,6 +229,6 @@ def _geom_mesh(mujoco: Any, model: Any, geom: int) -> Mesh | None:
     return None
 
 
-def _unreadable(path: Path, error: Exception) -> HandsightError:
-    reason = " ".join(str(error).split()).removeprefix("Error: ")
+def _unreadable(path: Path, error: Exception | str) -> HandsightError:
+    reason = " ".join(str(error).split()).removeprefix("Error: ").split(" Element name")[0]
     return HandsightError(f"{path} cannot be read as a mesh ({reason[:160]}); mend it or take it away")

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from handsight.errors import HandsightError
-from handsight.worlds.graphics import load_mujoco
+from handsight.worlds.graphics import load_mujoco, without_log
 from handsight.worlds.tabletop.bodies import Body
 from handsight.worlds.tabletop.model import (
     FINGER_FORCE_N,
@@ -236,17 +236,9 @@ class Bench:
         self._model.actuator_forcerange[1] = -limit, limit
 
     def _step(self, count: int) -> None:
-        # Of what runs away MuJoCo would write into a file in the folder where the user happens to be.
-        self._mujoco.set_mju_user_warning(_keep_quiet)
-        try:
+        with without_log(self._mujoco):  # where something runs away, its own counts of warnings say so
             self._mujoco.mj_step(self._model, self._data, count)
-        finally:
-            self._mujoco.set_mju_user_warning(None)
         # MuJoCo starts over, with a warning, where numbers have run away.
         again = any(self._data.warning[kind].number for kind in self._runaways)
         if again or np.abs(self._data.qvel).max() > SPEED_LIMIT:
             raise Lost("an object flew off")
-
-
-def _keep_quiet(message: str) -> None:
-    """Leave a warning unsaid: `Bench` looks at MuJoCo's counts of them."""
