@@ -24,10 +24,17 @@ from handsight.evaluation.folds import instance_folds as instance_folds
 from handsight.evaluation.folds import leave_one_out as leave_one_out
 from handsight.evaluation.folds import score_folds as score_folds
 from handsight.evaluation.folds import take as take
+from handsight.evaluation.grasping import GraspBenchmark as GraspBenchmark
+from handsight.evaluation.grasping import PrecisionRecall as PrecisionRecall
+from handsight.evaluation.grasping import grasp_benchmark as grasp_benchmark
 from handsight.evaluation.intervals import Interval as Interval
 from handsight.evaluation.intervals import bootstrap_interval as bootstrap_interval
 from handsight.evaluation.knn import OnlineKNN as OnlineKNN
 from handsight.evaluation.online import OnlineCollapse as OnlineCollapse
+from handsight.evaluation.pushing import PushErrors as PushErrors
+from handsight.evaluation.pushing import poke_table as poke_table
+from handsight.evaluation.pushing import push_errors as push_errors
+from handsight.evaluation.pushing import push_table as push_table
 from handsight.evaluation.receptive import receptive_fields as receptive_fields
 from handsight.evaluation.robot import RobotProbe as RobotProbe
 from handsight.evaluation.robot import Trajectories as Trajectories
