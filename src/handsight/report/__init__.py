@@ -1,5 +1,8 @@
 """One self-contained HTML page of a run or of a study."""
 
+from handsight.report.activations import ActiveUnit as ActiveUnit
+from handsight.report.activations import activations_section as activations_section
+from handsight.report.activations import active_units as active_units
 from handsight.report.clips import Clip as Clip
 from handsight.report.clips import clips_section as clips_section
 from handsight.report.curves import curves_section as curves_section
