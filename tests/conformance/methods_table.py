@@ -14,6 +14,7 @@ from handsight.methods import (
     CIPER,
     ActionAware,
     AutoEncoder,
+    CuriousRobot,
     EquiMod,
     SimCLR,
     SimCLRTT,
@@ -21,6 +22,7 @@ from handsight.methods import (
     VICReg,
     VICRegTT,
 )
+from interactions import write_interactions
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,13 @@ METHODS: dict[str, Method] = {
     ),
     "ciper": Method(CIPER, losses=("contrast", "action"), lacks="stream 'action'"),
     "equimod": Method(EquiMod, losses=("contrast", "action"), lacks="stream 'action'"),
+    "curious-robot": Method(
+        CuriousRobot,
+        losses=("grasp", "push", "poke", "identity"),
+        lacks="stream 'grasp.angle_rad'",
+        options={"grasp_steps": 0, "head_width": 0.02},
+        record=write_interactions,
+    ),
     "supervised": Method(Supervised, losses=("cross_entropy",), lacks="fact 'category'"),
     "the guide's": Method(example("align_uniform").AlignUniform, losses=("alignment_uniformity",)),
 }

@@ -9,7 +9,7 @@ from torch import nn
 from handsight.encoders import Encoder
 from handsight.errors import HandsightError
 from handsight.objectives import GraspHead, PokeHead, PushHead
-from handsight.objectives.maps import OnMap, draw_gaussian, thinned
+from handsight.objectives.maps import OnMap, draw_gaussian, share_gradient, thinned
 
 ENCODERS = {
     "alexnet-lrn": {"width": 1 / 16},
@@ -74,3 +74,17 @@ def test_a_shape_that_no_map_has_is_refused(shape):
 def test_features_of_another_tap_are_refused(came):
     with pytest.raises(HandsightError, match=r"came to a head for maps \[3, 5, 5\]; take them from the tap"):
         PokeHead((3, 5, 5))(torch.zeros(came))
+
+
+def test_a_share_of_the_gradient_goes_back_and_all_features_on():
+    features = torch.randn(4, 3, dtype=torch.float64, requires_grad=True)
+    shared = share_gradient(features, 0.25)
+    assert torch.equal(shared, features)
+    shared.pow(3).sum().backward()
+    torch.testing.assert_close(features.grad, 0.25 * 3 * features.detach() ** 2)
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.5])
+def test_a_share_that_is_none_is_refused(share):
+    with pytest.raises(HandsightError, match=f"share of a gradient is {share}; give 0 to 1"):
+        share_gradient(torch.zeros(1), share)

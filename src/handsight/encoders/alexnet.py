@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import cast
 
 import torch
@@ -132,20 +133,40 @@ class AlexNet(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Embed `[B, 3, image_size, image_size]`: fc7, `[B, D]`."""
-        last, _ = self.forward_intermediates(images)
+        last = self.forward_intermediates(images, indices=[len(TAPS) - 1], intermediates_only=True)[0]
         return self.forward_head(last)
 
-    def forward_intermediates(self, images: Tensor, output_fmt: str = "NCHW") -> tuple[Tensor, list[Tensor]]:
-        """Return the last map and the map of each tap, `[B, C, h, w]`, as timm's networks do."""
-        conv1 = self.conv1(images).relu()
-        conv2 = self.conv2(self.pool(self.norm(conv1))).relu()
-        conv3 = self.conv3(self.pool(self.norm(conv2))).relu()
-        conv4 = self.conv4(conv3).relu()
-        conv5 = self.conv5(conv4).relu()
-        fc6 = self.fc6(self.pool(conv5).flatten(1)).relu()
-        fc7 = self.fc7(fc6).relu()
-        maps = [conv1, conv2, conv3, conv4, conv5, fc6[:, :, None, None], fc7[:, :, None, None]]
-        return maps[-1], maps
+    def forward_intermediates(
+        self,
+        images: Tensor,
+        output_fmt: str = "NCHW",
+        indices: Sequence[int] | None = None,
+        stop_early: bool = False,
+        intermediates_only: bool = False,
+    ) -> tuple[Tensor, list[Tensor]] | list[Tensor]:
+        """Return the last map and the map of each tap, `[B, C, h, w]`, as timm's networks do.
+
+        Args:
+            images: `[B, 3, image_size, image_size]`.
+            output_fmt: NCHW, the only one.
+            indices: numbers of the taps wanted; None takes all.
+            stop_early: whether the layers after the last of them are left out.
+            intermediates_only: whether the maps alone are returned.
+        """
+        wanted = range(len(TAPS)) if indices is None else indices
+        layers = TAPS[: max(wanted) + 1] if stop_early else TAPS
+        maps: list[Tensor] = []
+        x = images
+        for tap in layers:
+            layer = self.get_submodule(tap)
+            if tap == "fc6":
+                x = self.pool(x).flatten(1)
+            x = layer(x.flatten(1) if isinstance(layer, nn.Linear) else x).relu()
+            maps.append(x if x.ndim == 4 else x[:, :, None, None])
+            if tap in ("conv1", "conv2"):
+                x = self.pool(self.norm(x))
+        chosen = [maps[number] for number in wanted]
+        return chosen if intermediates_only else (maps[-1], chosen)
 
     def forward_head(self, last: Tensor) -> Tensor:
         """Return the last map as the embedding, `[B, D]`."""

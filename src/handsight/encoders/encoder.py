@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from importlib import metadata as packages
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from handsight.encoders.batches import Images, batches, evaluating
 from handsight.encoders.folder import CONFIGURATION, read_folder, write_folder
 from handsight.encoders.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Fit, Preprocessing
-from handsight.encoders.trunks import build_trunk, forward_taps, measure_trunk, tap_names
+from handsight.encoders.trunks import build_trunk, forward_tap, forward_taps, measure_trunk, tap_names
 from handsight.encoders.weights import load_checked, load_weights
 from handsight.errors import HandsightError
 
@@ -115,6 +115,40 @@ class Encoder(nn.Module):
         """Return maps `[B, C, h, w]` by tap, and `pooled` as `forward` gives it: all differentiable."""
         pooled, maps = forward_taps(self.trunk, self.preprocessing(images))
         return {**maps, POOLED: pooled}
+
+    def forward_tap(self, images: Tensor, tap: str) -> Tensor:
+        """Return what lies at one tap, differentiably: its map `[B, C, h, w]`, or `pooled` `[B, D]`.
+
+        Layers after the tap are not computed, but for torchvision's networks.
+
+        Raises:
+            HandsightError: there is no such tap; or for images of another dtype or shape.
+        """
+        if tap == POOLED:
+            return cast(Tensor, self(images))
+        self.check_tap(tap)
+        return forward_tap(self.trunk, self.preprocessing(images), tap)
+
+    def check_tap(self, tap: str) -> None:
+        """Refuse the name of a tap that there is not.
+
+        Raises:
+            HandsightError: naming those that there are.
+        """
+        if tap not in self.taps:
+            raise HandsightError(f"{self.name} has no tap '{tap}'; it has {', '.join(self.taps)}")
+
+    @torch.no_grad()
+    def tap_shape(self, tap: str) -> tuple[int, ...]:
+        """Return the shape of what lies at a tap, without the batch: `(C, h, w)`, or `(D,)` for `pooled`."""
+        if tap == POOLED:
+            return (self.embedding_size,)
+        was_training = self.training
+        self.eval()
+        black = next(self.parameters()).new_zeros(1, 3, self.image_size, self.image_size)
+        shape = tuple(self.forward_tap(black, tap).shape[1:])
+        self.train(was_training)
+        return shape
 
     def embed(self, images: Images, batch_size: int = 256) -> Tensor:
         """Embed images for use: in evaluation mode, without gradients, `batch_size` at a time.

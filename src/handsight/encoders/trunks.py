@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import timm
 import torch
@@ -124,6 +124,17 @@ def forward_taps(trunk: nn.Module, images: Tensor) -> tuple[Tensor, dict[str, Te
                 hook.remove()
     last, each = trunk.forward_intermediates(images, output_fmt="NCHW")  # type: ignore[operator]
     return trunk.forward_head(last), dict(zip(tap_names(trunk), each, strict=True))  # type: ignore[operator]
+
+
+def forward_tap(trunk: nn.Module, images: Tensor, tap: str) -> Tensor:
+    """Return a trunk's map at one tap, `[B, C, h, w]`; layers after it are not computed."""
+    if isinstance(trunk, torchvision.models.ResNet):
+        return forward_taps(trunk, images)[1][tap]
+    number = tap_names(trunk).index(tap)
+    (found,) = trunk.forward_intermediates(  # type: ignore[operator]
+        images, indices=[number], output_fmt="NCHW", stop_early=True, intermediates_only=True
+    )
+    return cast(Tensor, found)
 
 
 def classifier_names(trunk: nn.Module) -> tuple[str, ...]:

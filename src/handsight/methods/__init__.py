@@ -5,9 +5,11 @@ from handsight.methods.autoencoder import AutoEncoder as AutoEncoder
 from handsight.methods.byol import BYOL as BYOL
 from handsight.methods.byol import BYOLTT as BYOLTT
 from handsight.methods.ciper import CIPER as CIPER
+from handsight.methods.curious_robot import CuriousRobot as CuriousRobot
 from handsight.methods.equimod import EquiMod as EquiMod
 from handsight.methods.method import Method as Method
 from handsight.methods.method import Optimisation as Optimisation
+from handsight.methods.method import Stage as Stage
 from handsight.methods.simclr import SimCLR as SimCLR
 from handsight.methods.simclr import SimCLRTT as SimCLRTT
 from handsight.methods.supervised import Supervised as Supervised
@@ -20,6 +22,7 @@ METHODS: dict[str, type[Method]] = {
         *(SimCLR, SimCLRTT, BYOL, BYOLTT, VICReg, VICRegTT),
         AutoEncoder,
         *(ActionAware, CIPER, EquiMod),
+        CuriousRobot,
         Supervised,
     )
 }

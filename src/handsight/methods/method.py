@@ -24,18 +24,31 @@ class Optimisation:
         epochs: passes over the training frames.
         optimiser: by name.
         learning_rate: of the optimiser.
-        weight_decay: decoupled, as AdamW's.
+        weight_decay: decoupled, as AdamW's; SGD and RMSprop add it to the gradient.
         schedule: `constant`, or `cosine` down to zero.
         warmup_steps: over which the learning rate grows linearly from zero.
     """
 
     batch_size: int = 256
     epochs: int = 100
-    optimiser: Literal["adamw", "sgd"] = "adamw"
+    optimiser: Literal["adamw", "sgd", "rmsprop"] = "adamw"
     learning_rate: float = 5e-4
     weight_decay: float = 1e-6
     schedule: Literal["constant", "cosine"] = "constant"
     warmup_steps: int = 0
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of a training, in which some of a method's needs are drawn.
+
+    Args:
+        begins: with which step.
+        needs: names of those that are drawn from there on.
+    """
+
+    begins: int
+    needs: tuple[str, ...]
 
 
 class Method(nn.Module):
@@ -92,6 +105,19 @@ class Method(nn.Module):
         Called again, it begins anew.
         """
 
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """The parts of a training, the first from step 0; where it has no parts, one that draws all needs."""
+        return (Stage(0, tuple(self.needs)),)
+
+    def needs_at(self, step: int) -> tuple[str, ...]:
+        """Return the names of the needs that are drawn for a step."""
+        return next(stage.needs for stage in reversed(self.stages) if stage.begins <= step)
+
+    def do_without(self, need: str) -> str:
+        """Say in a sentence how to train where a recording lacks a need; nothing where that cannot be."""
+        return ""
+
     def losses(self, batches: Mapping[str, Batch]) -> Iterator[dict[str, Tensor]]:
         """Yield named scalars, already weighted.
 
@@ -99,11 +125,12 @@ class Method(nn.Module):
         graph yield one by one, and only one graph is held at a time.
 
         Args:
-            batches: need → batch, not to be changed; beside the sampler's entries, `views` float32
-                `[B, F·V, 3, S, S]` in [0, 1], augmented. Where they are mirrored, so is what the streams say.
+            batches: need → batch, those of the step's stage, not to be changed; beside the sampler's
+                entries, `views` float32 `[B, F·V, 3, S, S]` in [0, 1], augmented. Where they are mirrored, so
+                is what the streams say.
 
         Yields:
-            Finite scalars in float32, also under autocast, by name: the same names at every step.
+            Finite scalars in float32, also under autocast, by name: the same names at every step of a stage.
         """
         raise NotImplementedError
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from handsight.errors import HandsightError
@@ -46,6 +48,38 @@ class OnMap(nn.Module):
                 "take them from the tap, and at the image size, that it was built for"
             )
         return maps
+
+
+class _Shared(torch.autograd.Function):
+    """Hands features on as they are, and a part of their gradient back."""
+
+    @staticmethod
+    def forward(ctx: Any, features: Tensor, share: float) -> Tensor:
+        ctx.share = share
+        return features.view_as(features)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        return gradient * ctx.share, None
+
+
+def share_gradient(features: Tensor, share: float) -> Tensor:
+    """Return features as they are; of their gradient only this share goes back into what made them.
+
+    With a share of 1 / tasks, a root that several tasks stand on takes the mean of their gradients, and their
+    heads take their own whole (The Curious Robot, section 3.5).
+
+    Args:
+        features: of any shape.
+        share: from 0 to 1.
+
+    Raises:
+        HandsightError: where the share lies outside.
+    """
+    if not 0 <= share <= 1:
+        raise HandsightError(f"a root's share of a gradient is {share}; give 0 to 1, as 1 / tasks")
+    shared: Tensor = _Shared.apply(features, share)
+    return shared
 
 
 def thinned(count: int, width: float) -> int:

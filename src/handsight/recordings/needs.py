@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from handsight.errors import HandsightError
 from handsight.recordings.features import Between, Feature
 
-Pairing = Literal["uniform", "window", "random-walk", "opposite"]
+Pairing = Literal["uniform", "window", "random-walk", "opposite", "contrast"]
 """Where a sample's later frames come from.
 
 `uniform`: anywhere in the clip, the first frame included (action-aware SSL: a turn of 2°·r, r uniform in
@@ -22,6 +22,9 @@ Pairing = Literal["uniform", "window", "random-walk", "opposite"]
     alike; a step that would leave the clip is not made. Action-aware SSL names it and gives no number.
 `opposite`: the other side. Where the sample's stream, or one that the recording declares, is an angle, the
     frame of the clip whose angle is nearest to half a turn away; else the one half the clip's length away.
+`contrast`: of every two samples that follow one another, the first has another frame of its clip, the second
+    any frame of another clip; the batch says which in `same` (The Curious Robot: pairs of one interaction,
+    and as many of different ones).
 """
 
 BOUNDED: tuple[Between, ...] = ("angle", "relative_rotation")
@@ -40,8 +43,12 @@ class Needs:
         walk_steps: from one frame to the next (`random-walk` only), ≥ 1; None takes as many as the clip has
             frames.
         between: float stream → what lies between the first and the second frame; None takes the stream's own
-            declaration.
+            declaration. Of a sample with another number of frames only `first` can be asked.
         facts: episode facts that come with the sample, as integer codes.
+        camera: only frames of this one; None takes those of all cameras in use.
+        where: episode fact → the values, as text, that an episode is to have one of; clips of other episodes
+            are left out, and with them clips too short to give a sample.
+        at_start: whether a sample begins with a clip's first frame; otherwise with any.
     """
 
     frames: int = 1
@@ -51,6 +58,9 @@ class Needs:
     walk_steps: int | None = None
     between: Mapping[str, Between | None] = field(default_factory=dict)
     facts: tuple[str, ...] = ()
+    camera: str | None = None
+    where: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    at_start: bool = False
 
     def __post_init__(self) -> None:
         if self.frames < 1 or self.views < 1:
@@ -75,11 +85,19 @@ class Needs:
                 f"walk_steps {self.walk_steps} came with pairing {self.pairing!r};"
                 " only 'random-walk' has steps, at least 1"
             )
-        if self.pairing == "opposite" and self.frames != 2:
+        if self.pairing in ("opposite", "contrast") and self.frames != 2:
+            one = {"opposite": "a frame has one opposite", "contrast": "a pair is of one clip or of two"}
             raise HandsightError(
-                f"pairing 'opposite' came with {self.frames} frames; a frame has one opposite: give frames 2"
+                f"pairing '{self.pairing}' came with {self.frames} frames; {one[self.pairing]}: give frames 2"
             )
-        if self.between and self.frames != 2:
+        if self.pairing == "contrast" and self.between:
+            raise HandsightError(
+                f"what lies between frames ({', '.join(self.between)}) was asked of pairing 'contrast';"
+                " nothing lies between frames of two clips: choose another pairing"
+            )
+        # What a stream declares is known only with the recording: see `resolve_between`.
+        alone = {"first", None} if self.frames == 1 else {"first"}
+        if self.frames != 2 and {*self.between.values()} - alone:
             raise HandsightError(
                 f"what lies between frames was asked of a sample of {self.frames} frames; it takes 2"
             )
@@ -92,20 +110,25 @@ class Needs:
     def missing(self, features: Mapping[str, Feature], facts: Mapping[str, object]) -> list[str]:
         """Return the streams and facts of this sample that a recording with these does not have."""
         return [name for name in self.between if name not in features] + [
-            name for name in self.facts if name not in facts
+            name for name in dict.fromkeys((*self.facts, *self.where)) if name not in facts
         ]
 
     @property
     def shortest_clip(self) -> int:
         """Frames that a clip must have at least to give a sample."""
+        if self.pairing == "contrast":
+            return 2
         return 1 if self.gap is None else 1 + self.gap[0] * (self.frames - 1)
 
 
-def resolve_between(name: str, feature: Feature, asked: Between | None) -> Between:
+def resolve_between(name: str, feature: Feature, asked: Between | None, frames: int = 2) -> Between:
     """Return what lies between two frames: as asked, else as the stream declares, else `difference`.
 
+    Of a sample of one frame it is what that frame says, and nothing else can be declared.
+
     Raises:
-        HandsightError: for a stream that is not float, an unknown kind, or a rotation that is no quaternion.
+        HandsightError: for a stream that is not float, an unknown kind, a rotation that is no quaternion, or
+            something that lies between frames where a sample has not two of them.
     """
     if not feature.dtype.startswith("float"):
         raise HandsightError(
@@ -113,7 +136,12 @@ def resolve_between(name: str, feature: Feature, asked: Between | None) -> Betwe
         )
     if asked is not None and asked not in get_args(Between):
         raise HandsightError(f"between is {asked!r}; it can be one of {', '.join(get_args(Between))}")
-    kind = asked or feature.between or "difference"
+    kind = asked or feature.between or ("difference" if frames == 2 else "first")
+    if frames != 2 and kind != "first":
+        raise HandsightError(
+            f"stream '{name}' declares '{kind}', which lies between two frames, and a sample has {frames};"
+            " ask for what its first frame says: --between first"
+        )
     size = int(np.prod(feature.shape))
     if kind == "relative_rotation" and size != 4:
         raise HandsightError(

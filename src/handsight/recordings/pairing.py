@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handsight.recordings.needs import Needs
+from handsight.recordings.pieces import Pieces
 
 Ints = NDArray[np.int64]
 
@@ -38,6 +39,30 @@ def draw_frames(needs: Needs, generator: np.random.Generator, first: Ints, start
     offsets = np.concatenate([np.zeros((len(first), 1), dtype=np.int64), np.cumsum(gaps, axis=1)], axis=1)
     moved: Ints = np.minimum(first, start + length - 1 - offsets[:, -1])[:, None] + offsets
     return moved
+
+
+def draw_contrast(pieces: Pieces, generator: np.random.Generator, piece: Ints, first: Ints) -> Ints:
+    """Return the second frames of pairs `[B]`: by turns another of the same clip, and one of another clip.
+
+    Args:
+        pieces: runs of frames, of two clips at least; those of one clip stand together.
+        generator: source of the draws.
+        piece: `[B]`, the run of each first frame.
+        first: `[B]`, numbers of the first frames.
+    """
+    start, length = pieces.start[piece], pieces.length[piece]
+    # Drawn from all but the frame itself: one fewer, and those from it on move up by one.
+    own = start + generator.integers(0, np.maximum(length - 1, 1))
+    own += own >= first
+    # Drawn from the frames of all other clips: those of its own are skipped in the same way.
+    ends = np.cumsum(pieces.length)
+    low, high = (np.searchsorted(pieces.clip, pieces.clip[piece], side=side) for side in ("left", "right"))
+    before, within = ends[low] - pieces.length[low], ends[high - 1] - (ends[low] - pieces.length[low])
+    place = generator.integers(0, ends[-1] - within)
+    place += np.where(place >= before, within, 0)
+    where = np.searchsorted(ends, place, side="right")
+    other = pieces.start[where] + place - (ends[where] - pieces.length[where])
+    return np.where(np.arange(len(first)) % 2 == 0, own, other)
 
 
 def _walk(needs: Needs, generator: np.random.Generator, first: Ints, start: Ints, length: Ints) -> Ints:

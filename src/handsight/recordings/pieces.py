@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from handsight.errors import HandsightError
 from handsight.recordings.clips import Clips, Track
+from handsight.recordings.needs import Needs
 
 UNIT_TOLERANCE = 1e-3
 """By so much a quaternion's length may be off: more than half precision and text lose."""
@@ -31,15 +32,19 @@ class Pieces:
         clip: int64 `[P]`, which clip each is of.
         start: int64 `[P]`, number of its first frame.
         length: int64 `[P]`, frames, at least 1.
+        at_start: whether a sample begins with a piece's first frame; otherwise with any.
     """
 
     clip: Ints
     start: Ints
     length: Ints
+    at_start: bool = False
 
     @property
-    def num_frames(self) -> int:
-        """Frames of all pieces."""
+    def num_first(self) -> int:
+        """Frames that a sample may begin with."""
+        if self.at_start:
+            return len(self.start)
         return int(self._ends[-1]) if len(self._ends) else 0
 
     @cached_property
@@ -47,12 +52,66 @@ class Pieces:
         return np.cumsum(self.length)
 
     def locate(self, position: Ints) -> tuple[Ints, Ints]:
-        """Turn positions in 0 … num_frames − 1 into (piece, number of the frame), both int64."""
+        """Turn positions in 0 … num_first − 1 into (piece, number of the frame), both int64."""
+        if self.at_start:
+            return position, self.start[position]
         piece = np.searchsorted(self._ends, position, side="right").astype(np.int64)
         return piece, self.start[piece] + position - (self._ends[piece] - self.length[piece])
 
+    def of_one_clip(self, frames: Ints) -> NDArray[np.bool_]:
+        """Say of samples' frames `[B, F]` whether all of a sample's are of one clip, `[B]`."""
+        clip = self.clip[np.searchsorted(self.start, frames, side="right") - 1]
+        return np.asarray((clip == clip[:, :1]).all(axis=1))
 
-def pieces_of(clips: Clips, streams: Sequence[str], shortest: int) -> Pieces:
+
+def choose_clips(clips: Clips, name: str, need: Needs) -> NDArray[np.bool_]:
+    """Say which clips a need's samples are drawn from, `[C]`: all, but for what it restricts itself to.
+
+    Raises:
+        HandsightError: clips are too short for it, or none is left.
+    """
+    chosen = np.ones(len(clips.length), dtype=np.bool_)
+    if need.camera is not None:
+        tracks = [number for number, track in enumerate(clips.tracks) if track.camera == need.camera]
+        chosen &= np.isin(clips.track, tracks)
+        if not chosen.any():
+            cameras = ", ".join(dict.fromkeys(track.camera for track in clips.tracks))
+            raise HandsightError(
+                f"'{name}' takes frames of camera '{need.camera}', which is not in use (in use: {cameras})"
+            )
+    for fact, values in need.where.items():
+        found = clips.fact(fact).astype(str)
+        chosen &= np.isin(found, values)
+        if not chosen.any():
+            there = ", ".join(np.unique(found).tolist())
+            raise HandsightError(
+                f"'{name}' takes episodes whose {fact} is {' or '.join(values)}; split '{clips.split}' has"
+                f" none (it has: {there})"
+            )
+    short = clips.length < need.shortest_clip
+    before = chosen
+    if need.where or need.pairing == "contrast":
+        chosen = chosen & ~short
+    if not chosen.any():
+        raise HandsightError(
+            f"'{name}' needs clips of {need.shortest_clip} frames; of the episodes that it takes, in split"
+            f" '{clips.split}', the longest has {int(clips.length[before].max())}. Record longer ones"
+        )
+    if (short & chosen).any():
+        raise HandsightError(
+            f"the shortest clip has {int(clips.length.min())} frames; '{name}' needs {need.shortest_clip}."
+            " Make the gap smaller"
+        )
+    return chosen
+
+
+def pieces_of(
+    clips: Clips,
+    streams: Sequence[str],
+    shortest: int,
+    chosen: NDArray[np.bool_] | None = None,
+    at_start: bool = False,
+) -> Pieces:
     """Return the runs of frames in which all these streams are finite; where they are, that is every clip.
 
     Said aloud where there are gaps.
@@ -61,16 +120,19 @@ def pieces_of(clips: Clips, streams: Sequence[str], shortest: int) -> Pieces:
         clips: what is drawn from.
         streams: that a sample needs; float.
         shortest: frames that a run must have to give a sample; shorter ones between gaps are left out.
+        chosen: bool `[C]`, which clips; None takes all.
+        at_start: whether samples begin with a run's first frame alone.
     """
+    taken = np.arange(len(clips.length)) if chosen is None else np.flatnonzero(chosen)
     gaps = [_gap_frames(clips, stream) for stream in streams]
     broken = np.unique(np.concatenate(gaps)) if gaps else np.zeros(0, np.int64)
     if not len(broken):
-        return Pieces(np.arange(len(clips.start)), clips.start, clips.length)
+        return Pieces(taken, clips.start[taken], clips.length[taken], at_start)
     starts = np.sort(np.concatenate([clips.start, broken + 1]))
     ends = np.sort(np.concatenate([clips.start + clips.length, broken]))
-    kept = ends - starts >= max(1, shortest)
-    clip = np.searchsorted(clips.start, starts[kept], side="right").astype(np.int64) - 1
-    return Pieces(clip, starts[kept], (ends - starts)[kept])
+    clip = np.searchsorted(clips.start, starts, side="right").astype(np.int64) - 1
+    kept = (ends - starts >= max(1, shortest)) & np.isin(clip, taken)
+    return Pieces(clip[kept], starts[kept], (ends - starts)[kept], at_start)
 
 
 def check_quaternions(clips: Clips, stream: str) -> None:

@@ -18,14 +18,15 @@ from handsight.recordings.clips import Clips
 from handsight.recordings.features import Between
 from handsight.recordings.needs import Needs, between_frames, resolve_between
 from handsight.recordings.order import Order
-from handsight.recordings.pairing import draw_frames, opposite_angles, opposite_frames
-from handsight.recordings.pieces import Pieces, check_quaternions, pieces_of
+from handsight.recordings.pairing import draw_contrast, draw_frames, opposite_angles, opposite_frames
+from handsight.recordings.pieces import Pieces, check_quaternions, choose_clips, pieces_of
 
 Batch = dict[str, Tensor]
 """One batch of a need.
 
 `frames` uint8 `[B, F, 3, H, W]`, `frame_index` int64 `[B, F]`, `clip` int64 `[B]`, each stream float32
-`[B, A]`, each fact int64 `[B]`.
+`[B, A]`, each fact int64 `[B]`; of pairing `contrast` also `same` int64 `[B]`, 1 where both frames are of one
+clip.
 """
 
 
@@ -61,15 +62,9 @@ class Sampler:
                 f" split '{clips.split}' has {clips.num_frames} frames."
                 f" Make it smaller (--batch-size {clips.num_frames}) or collect more"
             )
-        for name, need in self.needs.items():
-            if clips.length.min() < need.shortest_clip:
-                short = int(clips.length.min())
-                raise HandsightError(
-                    f"the shortest clip has {short} frames; '{name}' needs {need.shortest_clip}."
-                    " Make the gap smaller"
-                )
+        self._chosen = {name: choose_clips(clips, name, need) for name, need in self.needs.items()}
         self.kinds: dict[tuple[str, str], Between] = {
-            (name, stream): resolve_between(stream, clips.feature(stream), asked)
+            (name, stream): resolve_between(stream, clips.feature(stream), asked, need.frames)
             for name, need in self.needs.items()
             for stream, asked in need.between.items()
         }
@@ -96,7 +91,7 @@ class Sampler:
     @property
     def steps_per_epoch(self) -> int:
         """Full batches in one pass over all frames that can be drawn."""
-        frames = max((pieces.num_frames for pieces in self._pieces.values()), default=self.clips.num_frames)
+        frames = max((pieces.num_first for pieces in self._pieces.values()), default=self.clips.num_frames)
         return frames // self.batch_size
 
     def batch(self, need: str, step: int, rank: int = 0, world_size: int = 1) -> Batch:
@@ -138,17 +133,21 @@ class Sampler:
         """Return the runs of frames that a need's samples are drawn within."""
         need, angle = self.needs[name], self._angles.get(name)
         streams = dict.fromkeys((*need.between, *(() if angle is None else (angle,))))
-        pieces = pieces_of(self.clips, list(streams), need.shortest_clip)
-        if pieces.num_frames < self.batch_size:
+        pieces = pieces_of(self.clips, list(streams), need.shortest_clip, self._chosen[name], need.at_start)
+        if pieces.num_first < self.batch_size:
+            where = f"between the gaps of {', '.join(streams)}" if streams else "of these clips"
             raise HandsightError(
-                f"a batch of {self.batch_size} is larger than the data: between the gaps of"
-                f" {', '.join(streams)}, {pieces.num_frames} frames can be drawn. Make it smaller"
-                " (--batch-size), or choose another stream"
+                f"a batch of {self.batch_size} is larger than the data: {where}, {pieces.num_first} frames"
+                f" can be drawn for '{name}'. Make it smaller (--batch-size), or choose another stream"
+            )
+        if need.pairing == "contrast" and len(np.unique(pieces.clip)) < 2:
+            raise HandsightError(
+                f"'{name}' pairs frames of different clips, and there is one; record more, or give more data"
             )
         return pieces
 
     def _draw(self, need: str, step: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        frames = self._pieces[need].num_frames
+        frames = self._pieces[need].num_first
         epoch, within = divmod(step, frames // self.batch_size)
         places = np.arange(within * self.batch_size, (within + 1) * self.batch_size, dtype=np.int64)
         order = Order(frames, self._generator(need, "epoch", epoch)).at(places)
@@ -160,11 +159,13 @@ class Sampler:
         """Return clips `[count]` and frame numbers `[count, F]`."""
         needs, pieces = self.needs[need], self._pieces[need]
         if order is None:
-            order = generator.integers(0, pieces.num_frames, count)
+            order = generator.integers(0, pieces.num_first, count)
         piece, first = pieces.locate(order)
         start, length = pieces.start[piece], pieces.length[piece]
         if needs.pairing == "opposite":
             frames = np.stack([first, self._opposite(self._angles[need], first, start, length)], axis=1)
+        elif needs.pairing == "contrast":
+            frames = np.stack([first, draw_contrast(pieces, generator, piece, first)], axis=1)
         else:
             frames = draw_frames(needs, generator, first, start, length)
         return pieces.clip[piece], frames
@@ -189,7 +190,7 @@ class Sampler:
             (
                 rows,
                 between_frames(
-                    self.kinds[need, stream], values, local, local + frames[rows, 1] - frames[rows, 0]
+                    self.kinds[need, stream], values, local, local + frames[rows, -1] - frames[rows, 0]
                 ),
             )
             for rows, values, local in self.clips.stream_rows(stream, frames[:, 0])
@@ -206,6 +207,8 @@ class Sampler:
             "frame_index": torch.from_numpy(frames),
             "clip": torch.from_numpy(clip),
         }
+        if needs.pairing == "contrast":
+            batch["same"] = torch.from_numpy(self._pieces[name].of_one_clip(frames).astype(np.int64))
         for stream in needs.between:
             batch[stream] = torch.from_numpy(self._between(name, stream, frames))
         for fact in needs.facts:

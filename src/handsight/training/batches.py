@@ -60,7 +60,7 @@ class Batches:
         self._thread.shutdown(wait=True, cancel_futures=True)
 
     def _draw(self, step: int, part: int, parts: int) -> dict[str, Batch]:
-        return {name: self.sampler.batch(name, step, part, parts) for name in self.method.needs}
+        return {name: self.sampler.batch(name, step, part, parts) for name in self.method.needs_at(step)}
 
     def _augment(self, name: str, batch: Batch, step: int, part: int, parts: int) -> Batch:
         moved = {key: value.to(self.device, non_blocking=True) for key, value in batch.items()}

@@ -15,7 +15,7 @@ from handsight.recordings import FrameCache, Recording
 from handsight.training.batches import Batches
 from handsight.training.memory import freed_memory_kept
 from handsight.training.optimisation import make_optimiser
-from handsight.training.pretrain import prepare
+from handsight.training.pretrain import Prepared, prepare
 from handsight.training.settings import Training
 
 
@@ -27,7 +27,7 @@ class Estimate:
         steps: of the optimiser.
         steps_per_epoch: in one pass over the training frames.
         training_frames: frames of the training episodes, all cameras.
-        step_s: one step, measured, without reading its frames.
+        step_s: one step, measured, without reading its frames; the mean of all steps, where stages differ.
         decode_s: to decode the frames that are not in the cache yet.
         total_s: both, for the whole run.
         memory_bytes: resident at most while those steps ran; on a GPU, allocated there.
@@ -69,31 +69,16 @@ def estimate(
     batches = Batches(prepared.sampler, method, training.seed, fabric.device)
     optimiser = make_optimiser(method, prepared.settings)
     method.train()
-    began = time.monotonic()
-    first, parts = fabric.global_rank * training.accumulate, fabric.world_size * training.accumulate
+    timed = []
     try:
-        drawn = [batches.get(0, first + part, parts, None) for part in range(training.accumulate)]
+        for stage in method.stages:
+            if stage.begins < prepared.steps:
+                timed.append((stage.begins, *_time(prepared, batches, optimiser, stage.begins, timed_steps)))
     finally:
         batches.close()
-    read_s = time.monotonic() - began
-    frames_read = sum(
-        batch["frames"].shape[0] * batch["frames"].shape[1] for part in drawn for batch in part.values()
-    )
-    durations = []
-    with freed_memory_kept(fabric.device):
-        for _ in range(timed_steps):
-            began = time.monotonic()
-            for part in drawn:
-                with fabric.autocast():
-                    for losses in method.losses(part):
-                        fabric.backward(sum(losses.values()))
-            optimiser.step()
-            optimiser.zero_grad(set_to_none=True)
-            if torch.cuda.is_available():
-                torch.cuda.synchronize()
-            durations.append(time.monotonic() - began)
-    # The first step also plans its kernels.
-    step_s = min(durations)
+    ends = [*(begins for begins, *_ in timed[1:]), prepared.steps]
+    training_s = sum((end - begins) * step_s for end, (begins, step_s, *_) in zip(ends, timed, strict=True))
+    read_s, frames_read = (sum(column) for column in list(zip(*timed, strict=True))[2:])
     limit = None if training.cache_gb is None else int(training.cache_gb * 1e9)
     caches = [
         FrameCache(recording, camera, training.frame_size or method.encoder.image_size, max_bytes=limit)
@@ -115,9 +100,9 @@ def estimate(
         steps=prepared.steps,
         steps_per_epoch=prepared.sampler.steps_per_epoch,
         training_frames=prepared.sampler.clips.num_frames,
-        step_s=step_s,
+        step_s=training_s / prepared.steps,
         decode_s=decode_s,
-        total_s=decode_s + step_s * prepared.steps,
+        total_s=decode_s + training_s,
         memory_bytes=memory,
         cache_bytes=sum(cache.nbytes if limit is None else min(cache.nbytes, limit) for cache in caches),
         # AdamW keeps two numbers for every trainable one; the encoder is written once more at the end.
@@ -125,3 +110,33 @@ def estimate(
         parameters=trainable,
         device=str(fabric.device),
     )
+
+
+def _time(
+    prepared: Prepared, batches: Batches, optimiser: torch.optim.Optimizer, step: int, timed_steps: int
+) -> tuple[float, float, int]:
+    """Return how long a step takes in s, how long its frames took to read in s, and how many they were."""
+    fabric, method, accumulate = prepared.fabric, prepared.method, prepared.training.accumulate
+    began = time.monotonic()
+    first, parts = fabric.global_rank * accumulate, fabric.world_size * accumulate
+    drawn = [batches.get(step, first + part, parts, None) for part in range(accumulate)]
+    read_s = time.monotonic() - began
+    frames_read = sum(
+        batch["frames"].shape[0] * batch["frames"].shape[1] for part in drawn for batch in part.values()
+    )
+    durations = []
+    with freed_memory_kept(fabric.device):
+        for _ in range(timed_steps):
+            began = time.monotonic()
+            method.before_step(step)
+            for part in drawn:
+                with fabric.autocast():
+                    for losses in method.losses(part):
+                        fabric.backward(sum(losses.values()))
+            optimiser.step()
+            optimiser.zero_grad(set_to_none=True)
+            if torch.cuda.is_available():
+                torch.cuda.synchronize()
+            durations.append(time.monotonic() - began)
+    # The first step also plans its kernels.
+    return min(durations), read_s, frames_read

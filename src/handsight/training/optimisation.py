@@ -17,6 +17,9 @@ def make_optimiser(module: nn.Module, settings: Optimisation) -> torch.optim.Opt
         return torch.optim.SGD(
             parameters, settings.learning_rate, momentum=0.9, weight_decay=settings.weight_decay, fused=True
         )
+    if settings.optimiser == "rmsprop":
+        # Its weight decay is not decoupled: it is added to the gradient, as SGD's is.
+        return torch.optim.RMSprop(parameters, settings.learning_rate, weight_decay=settings.weight_decay)
     return torch.optim.AdamW(
         parameters, settings.learning_rate, weight_decay=settings.weight_decay, fused=True
     )

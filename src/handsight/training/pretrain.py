@@ -18,7 +18,7 @@ from handsight.augmentation import check_moves
 from handsight.encoders import Encoder
 from handsight.errors import HandsightError, first_line
 from handsight.methods import METHODS, Method, Optimisation
-from handsight.recordings import BOOKKEEPING, Clips, Recording, Sampler
+from handsight.recordings import BOOKKEEPING, Clips, Needs, Recording, Sampler
 from handsight.training.loop import Loop, Monitor, Progress
 from handsight.training.precision import Resolved, check_bfloat16, choose_precision
 from handsight.training.processes import told_when_left
@@ -89,7 +89,10 @@ def prepare(
             else f" ('{stream}' is taken as absolute positions:"
             " say --between sum if it holds per-frame deltas)"
         )
-        log.info("between two frames: %s of '%s'%s", kind, stream, assumed)
+        if kind == "first":
+            log.info("'%s' says what holds throughout a sample", stream)
+        else:
+            log.info("between two frames: %s of '%s'%s", kind, stream, assumed)
         check_moves(
             {stream: clips.feature(stream).moves},
             method.augmentation.flip_probability > 0,
@@ -182,25 +185,39 @@ def check_needs(method: Method, recording: Recording) -> None:
     """
     if recording.num_episodes == 0:
         raise HandsightError(f"{recording.root} has no episodes; record some, or give another folder")
-    missing = [
-        name for needs in method.needs.values() for name in needs.missing(recording.features, recording.facts)
-    ]
-    if not missing:
-        return
-    streams = {name for needs in method.needs.values() for name in needs.between}
-    kind, has, remedy = "fact", list(recording.facts), ""
-    if missing[0] in streams:
-        kind, remedy = "stream", " Say which to use: --action NAME."
-        has = [
+    for need, needs in method.needs.items():
+        lacks = _lacking(needs, recording)
+        if lacks is None:
+            continue
+        what, has = lacks
+        works = ", ".join(trainable_methods(recording)) or "none"
+        remedy = method.do_without(need) or ("Say which to use: --action NAME" if "stream" in what else "")
+        raise HandsightError(
+            f"{recording.root} has no {what}, which {method.name} needs"
+            f" (it has: {', '.join(has) or 'none'}).{f' {remedy}.' if remedy else ''}"
+            f" Methods that can train on it as it is: {works}"
+        )
+
+
+def _lacking(needs: Needs, recording: Recording) -> tuple[str, list[str]] | None:
+    """Return what a recording lacks for a need, and what it has of that kind; None where it lacks nothing."""
+    missing = needs.missing(recording.features, recording.facts)
+    if missing and missing[0] in needs.between:
+        named = [
             name
             for name, feature in recording.features.items()
             if not feature.is_camera and name not in BOOKKEEPING
         ]
-    works = ", ".join(trainable_methods(recording)) or "none"
-    raise HandsightError(
-        f"{recording.root} has no {kind} '{missing[0]}', which {method.name} needs"
-        f" (it has: {', '.join(has) or 'none'}).{remedy} Methods that can train on it as it is: {works}"
-    )
+        return f"stream '{missing[0]}'", named
+    if missing:
+        return f"fact '{missing[0]}'", list(recording.facts)
+    if needs.camera is not None and needs.camera not in recording.cameras:
+        return f"camera '{needs.camera}' in use", list(recording.cameras)
+    for fact, values in needs.where.items():
+        there = {str(value) for value in recording.facts[fact]}
+        if not there & set(values):
+            return f"episode whose {fact} is {' or '.join(values)}", sorted(there)
+    return None
 
 
 def trainable_methods(recording: Recording) -> list[str]:
@@ -210,9 +227,7 @@ def trainable_methods(recording: Recording) -> list[str]:
     return [
         name
         for name, method in METHODS.items()
-        if not any(
-            needs.missing(recording.features, recording.facts) for needs in method.default_needs.values()
-        )
+        if all(_lacking(needs, recording) is None for needs in method.default_needs.values())
     ]
 
 

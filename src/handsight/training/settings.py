@@ -9,7 +9,7 @@ from handsight.errors import HandsightError
 from handsight.methods import Method, Optimisation
 
 Precision = Literal["auto", "32-true", "bf16-mixed"]
-Optimiser = Literal["adamw", "sgd"]
+Optimiser = Literal["adamw", "sgd", "rmsprop"]
 Schedule = Literal["constant", "cosine"]
 TrainingSplit = Literal["train", "validation", "test", "all"]
 
@@ -32,7 +32,7 @@ class Training:
         batch_size: samples in a step, over all processes and slices.
         optimiser: by name.
         learning_rate: of the optimiser.
-        weight_decay: decoupled, as AdamW's.
+        weight_decay: decoupled, as AdamW's; SGD and RMSprop add it to the gradient.
         schedule: of the learning rate.
         warmup_steps: over which the learning rate grows linearly from zero.
         accumulate: slices of the batch that are forwarded one after another, to save memory; a contrast sees
