@@ -5,13 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
-from tabletop_bodies import bench_with, body
+from tabletop_bodies import BLACK, LIGHT, bench_with, body, long_axis
 
 from handsight.errors import HandsightError
 from handsight.recordings import Recording
 from handsight.worlds import collect
 from handsight.worlds.objects import CATEGORIES, split_of
-from handsight.worlds.scene import Light
 from handsight.worlds.shelf import FactoryShelf
 from handsight.worlds.tabletop import Tabletop, scenes
 from handsight.worlds.tabletop.bench import TABLE_M, Lost
@@ -22,8 +21,6 @@ from handsight.worlds.world import generator
 
 SIZE = 128
 CAMERA, PATCH = "observation.images.camera", "observation.images.patch"
-LIGHT = Light(np.array([0.2, 1, -1.5]), np.full(3, 0.6), np.full(3, 0.4))
-BLACK = np.zeros((128, 128, 3), np.uint8)
 
 
 @pytest.fixture(scope="module")
@@ -79,13 +76,6 @@ def test_background_subtraction_finds_the_object_where_it_is(view, place):
     for _ in range(20):
         assert np.linalg.norm(blobs[0].draw_place(rng) - blobs[0].middle) <= blobs[0].radius_m
     assert find_blobs(BLACK, BLACK) == []
-
-
-def long_axis(blob):
-    """Return the angle of a blob's long axis, from the picture's x to its y, mod π."""
-    away = blob.pixels - blob.pixels.mean(0)
-    x, y = np.linalg.svd(away, full_matrices=False)[2][0]
-    return np.arctan2(y, x) % np.pi
 
 
 @pytest.mark.parametrize("turned", [0.3, 1.2, 2.4])

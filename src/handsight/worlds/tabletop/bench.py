@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +52,9 @@ class Bench:
     Args:
         bodies: what lies on the table.
 
+    Attributes:
+        watch: called every few steps, for whoever draws what goes on; it is to change nothing.
+
     Raises:
         HandsightError: MuJoCo cannot make a solid of a body; names its category.
     """
@@ -59,6 +62,7 @@ class Bench:
     def __init__(self, bodies: Sequence[Body]) -> None:
         self._mujoco = load_mujoco()
         self.bodies = tuple(bodies)
+        self.watch: Callable[[], None] | None = None
         try:
             self._model = compiled(self._mujoco, self.bodies)
         except ValueError as error:
@@ -242,3 +246,5 @@ class Bench:
         again = any(self._data.warning[kind].number for kind in self._runaways)
         if again or np.abs(self._data.qvel).max() > SPEED_LIMIT:
             raise Lost("an object flew off")
+        if self.watch is not None:
+            self.watch()

@@ -128,6 +128,7 @@ class View:
         self.stage = Stage(size, self._hand + HAND_SLOTS_N, triangles_n, antialias, closed)
         self._slots = range(self._hand + HAND_SLOTS_N)
         self._boxes = [_box(half) for half in (PALM_M, FINGER_M, FINGER_M)]
+        self._hand_shown = False
         fov = 2 * np.arctan(TABLE_M / CAMERA_M)
         # A hair's breadth off the vertical, so that it is plain which way is up in the picture: +y.
         above = np.array([0, -1e-6, 1]) * CAMERA_M * UNITS_PER_M
@@ -137,6 +138,7 @@ class View:
         """Take everything off the table, paint it and light it; return the picture of the empty table."""
         for slot in self._slots:
             self.stage.show(slot, None)
+        self._hand_shown = False
         self.stage.background(table, table)
         self.stage.room(2 * TABLE_M * UNITS_PER_M)
         self.stage.look(self._camera)
@@ -151,11 +153,25 @@ class View:
             ):
                 self.stage.show(FINISHES_N * number + nth, surface, finish, body.radius_m * UNITS_PER_M)
 
-    def picture(self, bench: Bench) -> NDArray[np.uint8]:
-        """Return the picture of the bodies where they are."""
+    def picture(self, bench: Bench, hand: bool = False, camera: Camera | None = None) -> NDArray[np.uint8]:
+        """Return the picture of the bodies where they are.
+
+        Args:
+            bench: where.
+            hand: whether the hand is shown too; what the tabletop records is seen without it.
+            camera: another one than that above the table, in units of the stage.
+        """
         for number in range(len(bench.bodies)):
             self._place(number, *bench.pose(number))
-        return self.stage.draw(self._slots)
+        self._show_hand(hand)
+        if hand:
+            self._place_hand(bench, bench.hand_pose[0], Rotation.identity())
+        if camera is None:
+            return self.stage.draw(self._slots)
+        self.stage.look(camera)
+        seen = self.stage.draw(self._slots)
+        self.stage.look(self._camera)
+        return seen
 
     def held(
         self, bench: Bench, number: int, turns: list[Rotation]
@@ -171,25 +187,15 @@ class View:
             number: of the body.
             turns: of the wrist.
         """
-        grey = Finish(np.full((TEXTURE_SIZE, TEXTURE_SIZE, 3), 90, np.uint8), 1.0, 0.2, 0.5)
-        place, angle, fingers = bench.hand_pose
+        place, _, _ = bench.hand_pose
         at, rotation = bench.pose(number)
-        hand = Rotation.from_euler("z", angle)
-        offsets = [[0, 0, 2 * FINGER_M[2] + PALM_M[2]]]
-        offsets += [
-            [side * (apart + FINGER_M[0]), 0, FINGER_M[2]]
-            for side, apart in zip((-1, 1), fingers, strict=True)
-        ]
-        for nth, (surface, size) in enumerate(self._boxes):
-            self.stage.show(self._hand + nth, surface, grey, size * UNITS_PER_M)
+        self._show_hand(True)
         shown_at = np.array([0, 0, SHOWN_M])
         shown = []
         for turn in turns:
             middle = shown_at + turn.apply(at - place)
             self._place(number, middle, turn * rotation)
-            for nth, offset in enumerate(offsets):
-                where = shown_at + turn.apply(hand.apply(offset))
-                self.stage.place(self._hand + nth, where * UNITS_PER_M, turn * hand)
+            self._place_hand(bench, shown_at, turn)
             point = to_picture(middle[:2] * CAMERA_M / (CAMERA_M - middle[2]))
             shown.append((self.stage.draw(self._slots), point))
         return shown
@@ -197,6 +203,28 @@ class View:
     def close(self) -> None:
         """Give the graphics context back."""
         self.stage.close()
+
+    def _show_hand(self, shown: bool) -> None:
+        """Put the hand's surfaces into their slots, or empty these."""
+        if shown == self._hand_shown:
+            return
+        grey = Finish(np.full((TEXTURE_SIZE, TEXTURE_SIZE, 3), 90, np.uint8), 1.0, 0.2, 0.5)
+        for nth, (surface, size) in enumerate(self._boxes):
+            self.stage.show(self._hand + nth, surface if shown else None, grey, size * UNITS_PER_M)
+        self._hand_shown = shown
+
+    def _place_hand(self, bench: Bench, place: NDArray[np.float64], turn: Rotation) -> None:
+        """Place the hand with the middle between its fingertips at a place, `[3]`, m, its wrist turned."""
+        _, angle, fingers = bench.hand_pose
+        hand = Rotation.from_euler("z", angle)
+        offsets = [[0, 0, 2 * FINGER_M[2] + PALM_M[2]]]
+        offsets += [
+            [side * (apart + FINGER_M[0]), 0, FINGER_M[2]]
+            for side, apart in zip((-1, 1), fingers, strict=True)
+        ]
+        for nth, offset in enumerate(offsets):
+            where = place + turn.apply(hand.apply(offset))
+            self.stage.place(self._hand + nth, where * UNITS_PER_M, turn * hand)
 
     def _place(self, number: int, place: NDArray[np.float64], rotation: Rotation) -> None:
         for nth in range(FINISHES_N):
