@@ -35,6 +35,7 @@ def write_interactions(
     facts = {
         "interaction": "string",
         "success": "bool",
+        "angle_bin": "int64",
         "category": "string",
         "object": "int64",
         "split": "string",
@@ -78,6 +79,7 @@ def write_interactions(
                 {
                     "interaction": kind,
                     "success": held,
+                    "angle_bin": round(tried * 18 / np.pi) if kind == "grasp" else -1,
                     "category": "bar",
                     "object": number,
                     "split": ("train", "train", "train", "validation", "test")[number // len(kinds) % 5],

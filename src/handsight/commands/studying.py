@@ -121,9 +121,21 @@ def _keep(study: Study, scale: Scale, rows: Sequence[Row], found: Found, out: Pa
         missing=found.missing,
         facts={"command": command, **found.made},
         cells={row.label: json.loads(json.dumps(row.settings)) for row in rows},
+        pictures=_pictures(study, rows, out / "work"),
     )
     page = write_report(report, Path(f"{stem}.html"))
     print(f"kept in {stem}.md, .csv, .json; open {page}")
+
+
+def _pictures(study: Study, rows: Sequence[Row], work: Path) -> dict[str, dict[str, Path]]:
+    """Return name → row → the picture that its first cell left, where it is still there."""
+    found: dict[str, dict[str, Path]] = {}
+    for name in study.pictures:
+        for row in rows:
+            path = work / "pictures" / row.cells[0].key / f"{name}.png"
+            if path.exists():
+                found.setdefault(name, {})[row.label] = path
+    return found
 
 
 Points = tuple[NDArray[np.float64], NDArray[np.float64]]

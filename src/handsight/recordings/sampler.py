@@ -135,7 +135,11 @@ class Sampler:
         streams = dict.fromkeys((*need.between, *(() if angle is None else (angle,))))
         pieces = pieces_of(self.clips, list(streams), need.shortest_clip, self._chosen[name], need.at_start)
         if pieces.num_first < self.batch_size:
-            where = f"between the gaps of {', '.join(streams)}" if streams else "of these clips"
+            where = (
+                f"between the gaps of {', '.join(streams)}"
+                if streams and not need.where
+                else "of these clips"
+            )
             raise HandsightError(
                 f"a batch of {self.batch_size} is larger than the data: {where}, {pieces.num_first} frames"
                 f" can be drawn for '{name}'. Make it smaller (--batch-size), or choose another stream"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -10,7 +13,7 @@ from numpy.typing import NDArray
 
 from handsight.evaluation.table import Table
 from handsight.report.facts import facts_section
-from handsight.report.markup import Element, paragraph
+from handsight.report.markup import Element, element, paragraph
 from handsight.report.page import Report, Section
 from handsight.report.plots import Series, legend, line_plot, panels
 from handsight.report.results import table_section
@@ -29,6 +32,7 @@ def study_report(
     missing: int,
     facts: Mapping[str, Any],
     cells: Mapping[str, Any],
+    pictures: Mapping[str, Mapping[str, Path]] = MappingProxyType({}),
 ) -> Report:
     """Lay a study out.
 
@@ -41,6 +45,7 @@ def study_report(
         missing: cells that have not been run yet.
         facts: what made it.
         cells: settings of its rows, to be looked up.
+        pictures: name → row → a PNG.
     """
     lead = [question]
     if missing:
@@ -48,6 +53,7 @@ def study_report(
     sections = [table_section(results, title="Results", chance=chance, references=references, rows="Method")]
     if drawings:
         sections.append(_drawn(drawings))
+    sections += [_shown(name, rows) for name, rows in pictures.items()]
     sections.append(facts_section(facts, cells, of="Settings of each row"))
     return Report(title=results.title, lead=lead, sections=sections)
 
@@ -60,6 +66,24 @@ def _drawn(drawings: Mapping[tuple[str, str], Mapping[str, Series]]) -> Section:
     ]
     text = "Means over seeds where a row has several."
     return Section("Curves", [legend(colours), paragraph(text), panels(plots)])
+
+
+def _shown(name: str, rows: Mapping[str, Path]) -> Section:
+    """Lay pictures of one kind out, a row's after the other's."""
+    figures: list[Element] = []
+    for label, path in rows.items():
+        data = base64.b64encode(path.read_bytes()).decode("ascii")
+        figures.append(element("h3", label))
+        figures.append(
+            element(
+                "img",
+                src=f"data:image/png;base64,{data}",
+                alt=f"{name}, {label}",
+                loading="lazy",
+                style="max-width:100%",
+            )
+        )
+    return Section(f"Pictures: {name}", figures)
 
 
 def _finite(lines: Mapping[str, tuple[NDArray[np.float64], NDArray[np.float64]]]) -> dict[str, Series]:

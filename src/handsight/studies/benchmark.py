@@ -38,7 +38,7 @@ Mask = NDArray[np.bool_]
 
 def labelled_frames(
     recordings: Sequence[Recording],
-    split: Split,
+    split: Split | None,
     size: int,
     *,
     category: str = "category",
@@ -50,7 +50,7 @@ def labelled_frames(
     Args:
         recordings: one or several, with an episode fact `category` and, where objects have several clips,
             `object`.
-        split: which episodes.
+        split: which episodes; None takes all.
         size: short side of a frame in pixels.
         category: the fact that is the label.
         most: frames at most; whole clips are left out, evenly.

@@ -93,11 +93,15 @@ class Outcome:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     def part(self, name: str) -> Outcome:
-        """Return the scores that are called `NAME: MEASURE`, by measure; for no name, all of this."""
+        """Return the scores and curves called `NAME: MEASURE`, by measure; for no name, all of this."""
         if not name:
             return self
-        mine = {key: score for key, score in self.scores.items() if key.startswith(f"{name}: ")}
-        return Outcome({key[len(name) + 2 :]: score for key, score in mine.items()}, {}, self.facts)
+        start = f"{name}: "
+        scores, curves = (
+            {key.removeprefix(start): kept for key, kept in entries.items() if key.startswith(start)}
+            for entries in (self.scores, self.curves)
+        )
+        return Outcome(scores, curves, self.facts)
 
 
 class CellStore:

@@ -85,6 +85,7 @@ class Study:
         lines: row → (line, place along x), where rows are points of lines (a strength of noise, say).
         along: what the places along x are, with the unit.
         notes: sentences under the table.
+        pictures: names of PNGs that cells leave in the folder `pictures/KEY` of their work.
         clusters: what each score is by, and intervals of few seeds resample.
     """
 
@@ -100,6 +101,7 @@ class Study:
     lines: Mapping[str, tuple[str, float]] = field(default_factory=dict)
     along: str = ""
     notes: Sequence[str] = ()
+    pictures: Sequence[str] = ()
     clusters: str = "test objects"
 
     def rows_at(self, scale: Scale, seeds: int | None = None) -> list[Row]:

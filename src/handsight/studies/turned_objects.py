@@ -37,7 +37,7 @@ from handsight.studies.benchmark import CALIBRATION_FRAMES, labelled_frames
 from handsight.studies.cells import Cell, Outcome, Score
 from handsight.studies.controls import build_method
 from handsight.training import duration_s, pretrain, read_log
-from handsight.worlds import Turntable, collect
+from handsight.worlds import Tabletop, Turntable, collect
 
 RANDOM = "random"
 """Method's name of the cell that trains nothing."""
@@ -93,12 +93,18 @@ def run(cell: Cell, work: Path) -> Outcome:
     return Outcome(scores, curves, facts)
 
 
-def collected(world: Mapping[str, Any], objects: int, seed: int, work: Path) -> Recording:
-    """Return the recording of a seed, collected by whichever cell is first."""
-    said = json.dumps([world, objects, seed], sort_keys=True)
+def collected(
+    world: Mapping[str, Any],
+    episodes: int,
+    seed: int,
+    work: Path,
+    kind: type[Turntable] | type[Tabletop] = Turntable,
+) -> Recording:
+    """Return the recording of a world's options and a seed, collected by whichever cell is first."""
+    said = json.dumps([kind.name, world, episodes, seed], sort_keys=True)
     folder = work / f"recording-{hashlib.blake2b(said.encode(), digest_size=6).hexdigest()}"
     with filelock.FileLock(folder.with_suffix(".lock")):
-        collect(Turntable(**world), folder, objects, seed=seed)
+        collect(kind(**world), folder, episodes, seed=seed)
     return Recording(folder)
 
 
