@@ -192,7 +192,8 @@ STUDIES: tuple[Study, ...] = (
         measures=(Measure("conv4 units of one category"), Measure("conv5 units of one category")),
         compare=((ALL, RANDOM),),
         notes=(
-            "Of the nine pictures that a unit answers to most, the share of the most frequent category.",
+            "Of the nine pictures that a unit answers to most, the share of the most frequent category; one"
+            " ninth for a unit that answers to none.",
             f"Pictures of {len(NEVER_HANDLED)} categories that the hand was never given, each with the"
             " receptive field outlined.",
         ),

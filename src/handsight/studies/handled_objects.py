@@ -156,10 +156,11 @@ def _units(encoder: Encoder, frames: LabelledFrames, folder: Path) -> dict[str, 
     scores = {}
     for tap in ("conv4", "conv5"):
         found = top_activations(encoder, tap, frames.read, frames.index, count=TOP)
-        answering = found.value[:, 0] > 0  # a unit that is never above zero answers to nothing
-        labels = np.vectorize(category.__getitem__)(found.picture[answering])
-        purity = [np.bincount(row).max() / len(row) for row in labels]
-        scores[f"{tap} units of one category"] = Score(np.array(purity), np.ones(len(purity)))
+        labels = np.vectorize(category.__getitem__)(found.picture)
+        purity = np.array([np.bincount(row).max() / len(row) for row in labels])
+        # A unit that is never above zero answers to nothing: its pictures are any.
+        purity[found.value[:, 0] <= 0] = 1 / found.picture.shape[1]
+        scores[f"{tap} units of one category"] = Score(purity, np.ones(len(purity)))
         draw_units(found, frames.read, folder / f"{tap}.png")
     return scores
 
