@@ -8,8 +8,8 @@ recording's name reads it on demand with lerobot beside: av1-480, av1-128, png-1
 them, and at last `show`, the tables. lerobot needs Python 3.12 and gets an environment of its own, and
 FFmpeg's libraries for its torchcodec backend (Debian: apt-get install ffmpeg). Numbers are medians of several
 repetitions, in which the readers take turns. Nothing else should run meanwhile; where that cannot be had,
---clock processor counts the processor's time in place of the clock's, on one core. The measuring process keeps the
-memory it frees, as `pretrain` does, but for `memory`.
+--clock processor counts the processor's time in place of the clock's, on one core. The measuring process
+keeps the memory it frees, as `pretrain` does, but for `memory`.
 """
 
 import argparse

@@ -96,8 +96,7 @@ def test_a_tap_that_is_not_there_is_named_with_those_that_are(tiny_network):
     with pytest.raises(HandsightError) as said:
         make(tiny_network, tap="conv4")
     assert str(said.value) == (
-        "autoencoder: tap is 'conv4'; resnet18 has act1, layer1, layer2, layer3, layer4, pooled: "
-        "give one of these"
+        "resnet18 has no tap 'conv4'; it has act1, layer1, layer2, layer3, layer4, pooled"
     )
     with pytest.raises(HandsightError, match=r"^a head's width is 0; give a factor above 0,"):
         AutoEncoder(**tiny_network, decoder_width=0)

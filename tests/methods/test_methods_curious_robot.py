@@ -2,6 +2,7 @@
 
 import copy
 
+import numpy as np
 import pytest
 import torch
 
@@ -9,7 +10,7 @@ from handsight.errors import HandsightError
 from handsight.methods import CuriousRobot
 from handsight.objectives import grasp_loss, identity_loss, mean_squared_error
 from handsight.objectives.grasp import angle_bins
-from handsight.recordings import Clips, Recording, Sampler
+from handsight.recordings import Clips, Feature, Recording, Sampler, Writer, camera
 from handsight.training import Training, estimate, prepare, pretrain
 from handsight.training.batches import Batches
 from handsight.training.run import read_log
@@ -274,3 +275,24 @@ def test_grasps_that_all_failed_teach_nothing(recording):
 def test_settings_that_cannot_be_are_refused(options, message):
     with pytest.raises(HandsightError, match=message):
         CuriousRobot(**{**THIN, **options})
+
+
+@pytest.mark.filterwarnings("ignore:.*are enlarged")
+def test_grasped_patches_of_others_train_the_grasp(tmp_path):
+    features = {
+        "observation.images.camera": camera(24, 24),
+        "action": Feature("float32", (1,), ("grasp",), moves="angle", between="first", unit="rad"),
+    }
+    generator = np.random.default_rng(0)
+    with Writer(tmp_path / "patches", features, fps=1, facts={"success": "bool"}) as writer:
+        for number in range(40):
+            patch = generator.integers(0, 255, (1, 24, 24, 3), dtype=np.uint8)
+            frames = {"observation.images.camera": patch, "action": generator.uniform(0, 3, (1, 1))}
+            writer.add_episode(frames, {"success": number % 3 == 0})
+    method = CuriousRobot(
+        **{**THIN, "tasks": ("grasp",), "grasp_stream": "action", "patch_camera": None, "interaction": None}
+    )
+    pretrain(
+        method, Recording(tmp_path / "patches"), out=tmp_path / "run", steps=2, batch_size=8, split="all"
+    )
+    assert method.tell_grasp(torch.rand(2, 3, 24, 24)).shape == (2, 18)
