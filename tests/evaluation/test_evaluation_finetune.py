@@ -13,6 +13,7 @@ from handsight.encoders import Encoder
 from handsight.errors import HandsightError
 from handsight.evaluation.features import LabelledFrames, extract
 from handsight.evaluation.finetune import FinetuneResult, finetune_accuracy, labelled_pictures
+from handsight.evaluation.folds import take
 from handsight.evaluation.linear import linear_accuracy
 
 SIDE = 16
@@ -75,6 +76,14 @@ def test_the_encoder_stays_as_it_was_and_so_do_torchs_generators(splits):
     assert run(encoder, splits, seed=1, **settings).validation != first.validation
 
 
+def test_a_frozen_encoder_is_trained_too_and_the_augmentations_size_is_the_encoders(encoder, splits):
+    settings = {"learning_rates": (3e-3,), "epochs": (1, 2), "augmentation": Augmentation(size=9)}
+    found = run(encoder, splits, **settings)
+    assert run(encoder.requires_grad_(False), splits, **settings).validation == found.validation
+    settings["augmentation"] = Augmentation(size=SIDE)
+    assert run(encoder, splits, **settings).validation == found.validation
+
+
 def test_a_plain_loop_gets_the_same(encoder, splits):
     """One epoch of three batches, written out, in double precision to leave rounding out."""
     train, _, test = splits
@@ -113,8 +122,6 @@ def test_validation_chooses_and_the_test_is_scored_once(encoder, splits):
     assert set(found.validation) == {(rate, epochs) for rate in (1e-3, 3e-3) for epochs in (1, 3)}
     chosen = found.validation[found.learning_rate, found.epochs]
     assert chosen == max(found.validation.values())
-    ties = [choice for choice, accuracy in found.validation.items() if accuracy == chosen]
-    assert (found.learning_rate, found.epochs) == min(ties, key=lambda choice: (choice[1], choice[0]))
     relabelled = replace(test, category=(test.category + 1) % 3)
     other = run(encoder, (train, validation, relabelled))
     assert other.validation == found.validation
@@ -127,6 +134,29 @@ def test_validation_chooses_and_the_test_is_scored_once(encoder, splits):
         batch_size=16,
     )
     np.testing.assert_array_equal(alone.correct, found.correct)
+
+
+def test_the_weights_are_those_of_the_chosen_epoch(encoder, splits):
+    """On labels that training does not fit, more of it is worse: the best is not the last."""
+    train, validation, test = splits
+    misled = replace(validation, category=(validation.category + 1) % 3)
+    settings = {"learning_rates": (3e-3,), "epochs": (1, 2, 3, 6)}
+    found = run(encoder, (train, misled, test), **settings)
+    assert found.epochs < 6
+    alone = run(encoder, (train, None, test), **settings | {"epochs": (found.epochs,)})
+    longer = run(encoder, (train, None, test), **settings | {"epochs": (6,)})
+    np.testing.assert_array_equal(found.correct, alone.correct)
+    assert (found.correct != longer.correct).any()
+
+
+def test_of_equals_the_fewest_epochs_and_the_lowest_rate(encoder, splits):
+    train, validation, test = splits
+    one = take(validation, np.arange(1))  # right or wrong: many choices are equal
+    found = run(encoder, (train, one, test), epochs=(1, 2, 3))
+    best = max(found.validation.values())
+    ties = [choice for choice, accuracy in found.validation.items() if accuracy == best]
+    assert len(ties) > 2
+    assert (found.learning_rate, found.epochs) == min(ties, key=lambda choice: (choice[1], choice[0]))
 
 
 def test_pictures_may_have_channels_first_and_categories_any_number(encoder, splits):

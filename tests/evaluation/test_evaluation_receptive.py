@@ -100,6 +100,29 @@ def test_a_resnets_fields_are_those_of_arithmetic(name, size, taps):
         np.testing.assert_array_equal(found[:, [0, 2]], wanted[::-1])
 
 
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_what_networks_are_made_of_hands_on_what_is_no_number(layout):
+    """Row 3 of the first picture is hidden; by arithmetic, which rows of what comes out see it."""
+    maps = torch.randn(2, 8, 17, 19, dtype=torch.float64)
+    maps[0, :, 3] = torch.nan
+    maps = maps.contiguous(memory_format=layout)
+    pointwise = [nn.ReLU(), nn.ReLU6(), nn.Hardswish(), nn.Hardsigmoid(), nn.LeakyReLU(), nn.ELU()]
+    pointwise += [nn.GELU(), nn.SiLU(), nn.Mish(), nn.Softplus(), nn.PReLU(), nn.BatchNorm2d(8).eval()]
+    layers = [(layer, [3]) for layer in pointwise] + [
+        *((nn.MaxPool2d(3, 2), [1]), (nn.MaxPool2d(3, 2, 1), [1, 2]), (nn.AvgPool2d(2, ceil_mode=True), [1])),
+        *((nn.AdaptiveMaxPool2d(3), [0]), (nn.AdaptiveAvgPool2d(1), [0]), (nn.Conv2d(8, 8, 1), [3])),
+        *((nn.Conv2d(8, 8, 3, padding=1), [2, 3, 4]), (nn.Conv2d(8, 8, 3, padding=1, groups=8), [2, 3, 4])),
+        *((nn.Conv2d(8, 8, 3, 1, 2, 2), [1, 3, 5]), (nn.ConvTranspose2d(8, 8, 4, 2, 1), [5, 6, 7, 8])),
+    ]
+    for layer, rows in layers:
+        if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)):
+            nn.init.zeros_(layer.weight)
+        seen = torch.isnan(layer.double()(maps.clone()))
+        assert not seen[1].any(), layer
+        assert (seen[0] == seen[0, :1, :, :1]).all(), layer
+        assert seen[0, 0, :, 0].nonzero()[:, 0].tolist() == rows, layer
+
+
 def test_a_transformer_sees_all_and_so_does_a_vector():
     encoder = Encoder("vit_tiny_patch16_224", 64, options={"depth": 2})
     tap = encoder.taps[-2]
