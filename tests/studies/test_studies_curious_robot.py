@@ -5,12 +5,15 @@ import numpy as np
 import pytest
 import torch
 
+from handsight.encoders import Encoder
 from handsight.errors import HandsightError
 from handsight.evaluation.activations import TopActivations
 from handsight.methods import CuriousRobot
 from handsight.recordings import Clips, Recording, Sampler
 from handsight.studies.cells import Outcome, Score
+from handsight.studies.curious_robot import STUDIES
 from handsight.studies.curious_robot_cells import BUDGETS, HANDLED, NEVER_HANDLED, settings_of
+from handsight.studies.handled_objects import _trained
 from handsight.studies.montage import GAP_PX, SIDE_PX, draw_neighbours, draw_units
 from handsight.studies.told_interactions import _best_threshold, precision_recall_curve, tell
 from handsight.worlds.tabletop.bench import TABLE_M
@@ -164,3 +167,19 @@ def test_a_figure_that_cannot_be_written_is_said(tmp_path):
         draw_neighbours(
             torch.zeros(2, 3, 4, 4, dtype=torch.uint8), np.array([0]), np.array([[1]]), tmp_path / "near.png"
         )
+
+
+def test_imagenets_alexnet_is_a_row_where_its_weights_are_given(tmp_path, monkeypatch):
+    trunk = Encoder("alexnet-lrn", 227).trunk
+    state = {**trunk.state_dict(), "fc8.weight": torch.zeros(1000, 4096), "fc8.bias": torch.zeros(1000)}
+    torch.save(state, tmp_path / "alexnet.pth")
+    classification = next(study for study in STUDIES if study.name == "curious-robot/classification")
+    labels = [row.label for row in classification.rows_at("small")]
+    monkeypatch.setenv("HANDSIGHT_ALEXNET", str(tmp_path / "alexnet.pth"))
+    (added,) = [row for row in classification.rows_at("small") if row.label not in labels]
+    assert added.reference
+    assert any(one.row == added.label for one in classification.published)
+    _, encoder, _ = _trained(added.cells[0], None, tmp_path)
+    assert encoder.image_size == 227
+    for name, value in encoder.trunk.state_dict().items():
+        assert torch.equal(value, state[name]), name

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import cast
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -90,6 +90,9 @@ class AlexNet(nn.Module):
     Raises:
         HandsightError: for settings that no network can have.
     """
+
+    pretrained_cfg: ClassVar[Mapping[str, str]] = {"classifier": "fc8"}
+    """As timm's networks say it: what a checkpoint's classifier is called, which is left out."""
 
     def __init__(
         self,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from handsight.encoders.alexnet import NATIVE_SIZE
 from handsight.methods.curious_robot import AS_IT_IS, TASKS
 from handsight.studies.cells import Settings
 from handsight.studies.study import Scale
@@ -148,7 +149,9 @@ BUDGETS: Mapping[Scale, Budget] = {
 }
 
 
-def settings_of(budget: Budget, method: str, tasks: tuple[str, ...] = TASKS) -> Settings:
+def settings_of(
+    budget: Budget, method: str, tasks: tuple[str, ...] = TASKS, init: str | None = None
+) -> Settings:
     """Return a cell's settings: one method at a budget.
 
     Every row sees about as many pictures in the second stage as a cycle of all four tasks shows, but for the
@@ -156,8 +159,9 @@ def settings_of(budget: Budget, method: str, tasks: tuple[str, ...] = TASKS) -> 
 
     Args:
         budget: of the scale.
-        method: by name; `random` trains nothing.
+        method: by name; `random` and `given` train nothing.
         tasks: of The Curious Robot.
+        init: file of the weights of `given`, a root of the paper's own size.
     """
     network: dict[str, Any] = {
         "encoder": "alexnet-lrn",
@@ -174,7 +178,9 @@ def settings_of(budget: Budget, method: str, tasks: tuple[str, ...] = TASKS) -> 
         steps *= whole
     elif method == "supervised":
         steps *= whole // 2  # two views of each picture
-    if method != "random":
+    if init is not None:
+        network |= {"image_size": NATIVE_SIZE, "encoder_options": {"width": 1.0}, "init": init}
+    if method not in ("random", "given"):
         augmentation = asdict(replace(AS_IT_IS, size=budget.image_size))
         network["augmentation"] = {
             name: list(value) if isinstance(value, tuple) else value for name, value in augmentation.items()

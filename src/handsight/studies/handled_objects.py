@@ -36,6 +36,9 @@ from handsight.studies.turned_objects import RANDOM, collected
 from handsight.training import duration_s, pretrain, read_log
 from handsight.worlds import Tabletop
 
+GIVEN = "given"
+"""Method's name of the cell whose weights come from a file, `init`."""
+
 NEIGHBOURS = 5
 """Nearest pictures that are looked at."""
 
@@ -49,9 +52,10 @@ def run(cell: Cell, work: Path) -> Outcome:
     """Run a cell.
 
     Its settings: `world` (options of the tabletop), `episodes`, `method` (`name` and the constructor's
-    arguments), `training` (fields of `Training`), `heads` (fields of `Training` for heads on the frozen
-    root), `finetune` (`learning_rates`, `epochs`), and `benchmarks`: name → `world` (options of the
-    turntable), `objects`, and `folds` of leave-one-out, 0 for the splits of the objects.
+    arguments; of `random` and `given` the encoder's), `training` (fields of `Training`), `heads` (fields of
+    `Training` for heads on the frozen root), `finetune` (`learning_rates`, `epochs`), and `benchmarks`: name
+    → `world` (options of the turntable), `objects`, and `folds` of leave-one-out, 0 for the splits of the
+    objects.
     """
     settings = cell.settings
     recording = collected(settings["world"], settings["episodes"], cell.seed, work, Tabletop)
@@ -86,8 +90,12 @@ def _trained(
     arguments = dict(cell.settings["method"])
     name = arguments.pop("name")
     torch.manual_seed(cell.seed)
-    if name == RANDOM:
-        root = Encoder(arguments["encoder"], arguments["image_size"], options=arguments["encoder_options"])
+    if name in (RANDOM, GIVEN):
+        root = Encoder(
+            *(arguments["encoder"], arguments["image_size"]),
+            options=arguments["encoder_options"],
+            weights=arguments.get("init"),
+        )
         return None, root, {}
     folder = work / f"run-{cell.key}"
     method = build_method(name, arguments)
