@@ -1,8 +1,12 @@
 """`handsight study`."""
 
+import base64
+import dataclasses
 import json
+import re
 
 import pytest
+from PIL import Image
 
 import handsight.commands.studying as studying
 from handsight.evaluation import Measure
@@ -81,3 +85,19 @@ def test_odd_requests_are_one_line(handsight, tmp_path, arguments, message):
     assert message in error
     assert len(error.strip().splitlines()) == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_pictures_that_cells_left_are_on_the_page(handsight, study, tmp_path, monkeypatch):
+    drawn = dataclasses.replace(study, pictures=("units", "others"))
+    monkeypatch.setitem(studying.STUDIES, study.name, drawn)
+    first = study.rows("small")[0].cells[0]
+    folder = tmp_path / "out" / "work" / "pictures" / first.key
+    folder.mkdir(parents=True)
+    Image.new("RGB", (8, 8), (255, 0, 0)).save(folder / "units.png")
+    status, _, _ = handsight("study", "paper/table", "--out", tmp_path / "out", "--seeds", "1")
+    assert status == 0
+    page = (tmp_path / "out" / "paper-table-small.html").read_text()
+    assert "Pictures: units" in page
+    assert "Pictures: others" not in page
+    data = re.search(r'src="data:image/png;base64,([^"]+)"', page)[1]
+    assert base64.b64decode(data) == (folder / "units.png").read_bytes()
