@@ -13,15 +13,10 @@ from torch import Tensor
 from handsight.augmentation import Augmentation
 from handsight.encoders import Encoder
 from handsight.encoders.encoder import POOLED
-from handsight.errors import HandsightError
+from handsight.methods.curious_robot import AS_IT_IS
 from handsight.methods.method import Method, build_encoder
 from handsight.objectives import PictureDecoder, reconstruction_loss
 from handsight.recordings import Batch, Needs
-
-AS_IT_IS = Augmentation(
-    crop_scale=(1.0, 1.0), crop_ratio=(1.0, 1.0), jitter_probability=0, grey_probability=0
-)
-"""The frame's central square, unchanged."""
 
 
 class AutoEncoder(Method):
@@ -39,7 +34,7 @@ class AutoEncoder(Method):
         init: weights to begin with: a timm checkpoint file, or an earlier run.
         augmentation: what is done to each picture; its size is the image size.
         tap: what the decoder sees: `pooled`, the embedding, or one of the encoder's maps. Layers that lie
-            beyond the map keep their weights.
+            beyond the map keep the weights that they begin with.
         decoder_width: factor on the number of the decoder's channels.
 
     Raises:
@@ -70,27 +65,19 @@ class AutoEncoder(Method):
     def losses(self, batches: Mapping[str, Batch]) -> Iterator[dict[str, Tensor]]:
         """Yield `reconstruction`."""
         pictures = batches["image"]["views"].flatten(0, 1)
-        # Without maps asked for, the trunk's own way is the quicker one.
-        seen = (
-            self.encoder(pictures)
-            if self.tap == POOLED
-            else self.encoder.forward_features(pictures)[self.tap]
-        )
-        yield {"reconstruction": reconstruction_loss(self.decoder(seen), pictures)}
+        painted = self.decoder(self.encoder.forward_tap(pictures, self.tap))
+        yield {"reconstruction": reconstruction_loss(painted, pictures)}
 
 
 def _hold_beyond(encoder: Encoder, tap: str) -> tuple[int, ...]:
     """Keep an encoder's weights that a tap does not depend on from being trained; return the tap's shape."""
-    if tap not in encoder.taps:
-        raise HandsightError(
-            f"autoencoder: tap is {tap!r}; {encoder.name} has {', '.join(encoder.taps)}: give one of these"
-        )
+    encoder.check_tap(tap)
     weights = [weight for weight in encoder.parameters() if weight.requires_grad]
     side, was_training = encoder.image_size, encoder.training
     black = next(encoder.parameters()).new_zeros(1, 3, side, side)
     encoder.eval()
     with torch.enable_grad():
-        seen = encoder.forward_features(black)[tap]
+        seen = encoder.forward_tap(black, tap)
     encoder.train(was_training)
     trained = seen.requires_grad  # not so where all of the encoder is held already
     reached = (
