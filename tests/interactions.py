@@ -21,7 +21,7 @@ def draw_bar(angle_rad: float, size: int, colour: np.ndarray) -> np.ndarray:
 
 
 def write_interactions(
-    path: Path, episodes: int = 60, size: int = 24, kinds: tuple[str, ...] = KINDS
+    path: Path, episodes: int = 120, size: int = 24, kinds: tuple[str, ...] = KINDS
 ) -> Path:
     """Write interactions with bars; a grasp across one holds, a push moves one, bright ones are hard.
 

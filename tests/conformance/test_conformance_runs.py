@@ -96,7 +96,8 @@ def test_a_resumed_run_is_the_run_in_one_go(name, whole, recordings, tiny_networ
 def test_the_encoder_of_a_run_is_handed_over(name, whole, recordings, tmp_path):
     encoder = load_encoder(whole(name))
     assert encoder.recipe["method"]["name"] == METHODS[name].method.name
-    pictures = Recording(recordings[name]).frames(range(3))
+    recording = Recording(recordings[name])
+    pictures = recording.frames(range(3), recording.cameras[0])
     export(whole(name), "safetensors", tmp_path / "safetensors")
     assert torch.equal(load_encoder(tmp_path / "safetensors").embed(pictures), encoder.embed(pictures))
     export(whole(name), "timm", tmp_path / "timm")
