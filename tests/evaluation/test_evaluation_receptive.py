@@ -67,12 +67,13 @@ def test_alexnets_fields_are_those_of_arithmetic(size, taps, options):
     layers = ALEXNET_LAYERS | {"conv1": [(11, first.stride[0], first.padding[0])]}
     for tap in taps:
         wanted = by_arithmetic(layers, tap, size)
-        places = diagonal(len(wanted), unit=3)
+        rows = np.arange(len(wanted))
+        rows = rows[[0, 1, 6, -1]] if size > 200 else rows  # fewer places take fewer forwards
+        columns = len(wanted) - 1 - rows
+        places = np.stack([np.full(len(rows), 3), rows, columns], axis=1)
         found = receptive_fields(encoder, tap, places, (size, size))
-        rows, columns = wanted, wanted[::-1]
-        np.testing.assert_array_equal(
-            found, np.stack([columns, rows], axis=1).transpose(0, 2, 1).reshape(-1, 4)
-        )
+        np.testing.assert_array_equal(found[:, [1, 3]], wanted[rows])
+        np.testing.assert_array_equal(found[:, [0, 2]], wanted[columns])
 
 
 def test_alexnets_fields_in_the_middle_are_as_wide_as_is_known():
@@ -143,7 +144,7 @@ def test_branches_of_one_map_have_fields_of_their_own():
 
         def forward_intermediates(self, images, **_):
             found = torch.cat([self.wide(images), self.narrow(images)], dim=1).relu()
-            return found, [found]
+            return [found]
 
         def forward_head(self, last):
             return last.mean(dim=(2, 3))

@@ -19,7 +19,7 @@ from handsight.encoders import Encoder
 from handsight.encoders.batches import evaluating
 from handsight.errors import HandsightError
 from handsight.evaluation.features import Ints, Progress
-from handsight.evaluation.receptive import check_tap, receptive_fields
+from handsight.evaluation.receptive import receptive_fields
 
 PICTURES = 9
 """Pictures that are kept of each unit."""
@@ -74,7 +74,7 @@ def top_activations(
         HandsightError: there is no such tap or unit, no picture, or pictures of several sizes; `count` or
             `batch_size` is below 1; or a unit is not a number somewhere.
     """
-    check_tap(encoder, tap)
+    encoder.check_tap(tap)
     if min(count, batch_size) < 1:
         raise HandsightError(
             f"strongest activations got count {count} and batch_size {batch_size}; expected numbers from 1"
@@ -94,7 +94,7 @@ def top_activations(
                 f"{size[0]} × {size[1]}; expected one size: resize them"
             )
         with evaluating(encoder):
-            found = encoder.forward_features(pictures.to(device))[tap]
+            found = encoder.forward_tap(pictures.to(device), tap)
         maps = found if found.ndim == 4 else found[:, :, None, None]
         wanted, shape = _chosen(units, maps.shape[1], tap), (maps.shape[2], maps.shape[3])
         value, place = maps[:, wanted.to(device)].flatten(2).float().max(dim=2)

@@ -52,7 +52,7 @@ def receptive_fields(
         HandsightError: there is no such tap or place; or a unit is no number, or depends on no pixel that
             could be found.
     """
-    check_tap(encoder, tap)
+    encoder.check_tap(tap)
     height, width = picture
     blind = copy.deepcopy(encoder).cpu().double()
     unit, row, column = np.asarray(places, dtype=np.int64).reshape(-1, 3).T
@@ -61,7 +61,7 @@ def receptive_fields(
         """Say which units see the hidden pixels, and where: bool `[n, H, W]` → bool `[n, C, h, w]`."""
         pictures = torch.zeros(len(hidden), 3, height, width).masked_fill_(hidden[:, None], torch.nan)
         with evaluating(blind):
-            found = torch.isnan(blind.forward_features(pictures)[tap])
+            found = torch.isnan(blind.forward_tap(pictures, tap))
         return (found if found.ndim == 4 else found[:, :, None, None]).numpy()
 
     nothing, everything = look(torch.tensor([False, True])[:, None, None].expand(2, height, width))
@@ -88,12 +88,6 @@ def receptive_fields(
     left, top = edge(width, False, False), edge(height, True, False)
     right, bottom = edge(width, False, True), edge(height, True, True)
     return np.stack([left, top, width - right, height - bottom], axis=1)
-
-
-def check_tap(encoder: Encoder, tap: str) -> None:
-    """Refuse the name of a tap that an encoder does not have."""
-    if tap not in encoder.taps:
-        raise HandsightError(f"{encoder.name} has no tap {tap!r}; it has {', '.join(encoder.taps)}")
 
 
 def _check_places(unit: Ints, row: Ints, column: Ints, shape: tuple[int, ...], tap: str) -> None:
