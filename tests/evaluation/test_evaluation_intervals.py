@@ -161,3 +161,8 @@ def test_excludes_zero():
 def test_refusals(call, message):
     with pytest.raises(HandsightError, match=message):
         call(np.random.default_rng(0))
+
+
+def test_a_figure_that_no_resample_defines_is_refused():
+    with pytest.raises(HandsightError, match="a figure of nan is undefined in all 5 resamples"):
+        percentile_interval(float("nan"), np.full(5, np.nan), 3)

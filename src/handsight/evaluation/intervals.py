@@ -110,8 +110,17 @@ def percentile_interval(mean: float, drawn: Doubles, clusters_n: int, level: flo
         drawn: `[resamples]`; a NaN, where a resample leaves the figure undefined, is passed over.
         clusters_n: how many clusters were drawn from.
         level: coverage, in (0, 1).
+
+    Raises:
+        HandsightError: every resample leaves the figure undefined.
     """
-    low, high = np.quantile(drawn[~np.isnan(drawn)], expanded_tails(clusters_n, level))
+    defined = drawn[~np.isnan(drawn)]
+    if not len(defined):
+        raise HandsightError(
+            f"a figure of {mean} is undefined in all {len(drawn)} resamples; evaluate on more, so that there"
+            " is something to divide by"
+        )
+    low, high = np.quantile(defined, expanded_tails(clusters_n, level))
     return Interval(mean, float(low), float(high), level)
 
 
