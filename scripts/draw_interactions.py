@@ -64,7 +64,6 @@ class Set:
         seed: of the object.
         place: of the object, `[2]`, m.
         turned_rad: by which it is turned, anticlockwise seen from above.
-        lying: whether it lies on its side.
     """
 
     view: View
@@ -72,16 +71,12 @@ class Set:
     seed: int
     place: tuple[float, float]
     turned_rad: float = 0.0
-    lying: bool = False
     moments: list[Moment] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         body = body_of(make_object(self.category, self.seed))
-        self.stiffness_n_per_m = body.stiffness_n_per_m
         self.bench = Bench([body])
-        rotation = Rotation.from_euler("z", self.turned_rad) * Rotation.from_euler(
-            "x", np.pi / 2 * self.lying
-        )
+        rotation = Rotation.from_euler("z", self.turned_rad)
         self.bench.put(0, np.array([*self.place, body.height_below_m(rotation) + 0.003]), rotation)
         self.bench.settle()
         texture = background_texture(TABLE, "plain")
