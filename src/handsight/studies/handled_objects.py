@@ -70,7 +70,7 @@ def run(cell: Cell, work: Path) -> Outcome:
         if benchmark["folds"]:
             scores |= _left_out(name, encoder, seen[name], cell, benchmark["folds"])
         else:
-            scores |= _split(name, encoder, seen[name], cell)
+            scores |= _split(name, encoder, seen[name], cell, facts)
     frozen = _heads(cell, encoder, recording, work)
     scores |= tell(frozen, recording)
     curves = {CURVE: precision_recall_curve(frozen, recording)}
@@ -117,12 +117,18 @@ def _heads(cell: Cell, encoder: Encoder, recording: Recording, work: Path) -> Cu
     return method.eval()
 
 
-def _split(name: str, encoder: Encoder, recording: Recording, cell: Cell) -> dict[str, Score]:
-    """Score classification of novel objects: fine-tuned, and by a linear probe on the frozen embedding."""
+def _split(
+    name: str, encoder: Encoder, recording: Recording, cell: Cell, facts: dict[str, Any]
+) -> dict[str, Score]:
+    """Score classification of novel objects: fine-tuned, and by a linear probe on the frozen embedding.
+
+    What validation chose is put into `facts`.
+    """
     train, validation, test = (labelled_frames([recording], split, encoder.image_size) for split in SPLITS)
     tuned = finetune_accuracy(
         encoder, train, validation, test, torch.Generator().manual_seed(cell.seed), **_sweep(cell)
     )
+    facts[f"{name}, learning rate"], facts[f"{name}, epochs"] = tuned.learning_rate, tuned.epochs
     frozen = linear_accuracy(*(extract(encoder, frames) for frames in (train, validation, test)))
     return {
         f"{name}, fine-tuned": Score.of(tuned.correct.astype(np.float64), test.object),
