@@ -25,6 +25,9 @@ from handsight.studies.study import Found, Row, Scale, Study, gather
 from handsight.training.run import write_atomically
 
 
+_MISSING = "{} cells have not been run yet."
+
+
 def study(parser: Parser, arguments: Sequence[str]) -> Runner:
     """Add the options of `study`."""
     return from_function(parser, run_study)
@@ -90,7 +93,7 @@ def _show(found: Found) -> None:
     for sentence in (*(s for place, s in enumerate(said) if place not in others), *found.table.notes):
         console.print(sentence, highlight=False)
     if found.missing:
-        console.print(f"{found.missing} cells have not been run yet.", highlight=False)
+        console.print(_MISSING.format(found.missing), highlight=False)
 
 
 def _keep(study: Study, scale: Scale, rows: Sequence[Row], found: Found, out: Path) -> None:
@@ -108,6 +111,7 @@ def _keep(study: Study, scale: Scale, rows: Sequence[Row], found: Found, out: Pa
     written += [
         "\n".join(f"- {sentence}" for sentence in (*in_words(table), *table.notes)),
         f"Made by `{command}`: {made}.",
+        _MISSING.format(found.missing) if found.missing else "",
     ]
     write_atomically(Path(f"{stem}.json"), table.to_json())
     write_atomically(Path(f"{stem}.csv"), table.to_csv())
