@@ -24,7 +24,6 @@ from handsight.studies.running import run_cells
 from handsight.studies.study import Found, Row, Scale, Study, gather
 from handsight.training.run import write_atomically
 
-
 _MISSING = "{} cells have not been run yet."
 
 
