@@ -69,7 +69,8 @@ def files(root: Path) -> dict[str, bytes]:
 def test_collect_killed_time_and_again_writes_the_same_files(nursery, tmp_path, camera, kills):
     """The whole process group is killed, and the parent alone, in turns; at work, and in sealing."""
     chance = random.Random(kills)
-    options = ["--count", "24", "--views", "4", "--image-size", "32", "--workers", "2"]
+    # Enough that a fast machine, too, is still at it when its moment has come.
+    options = ["--count", "96", "--views", "4", "--image-size", "32", "--workers", "2"]
     options += ["--video", "true"] if camera == "mp4" else []
     whole, root = tmp_path / "whole", tmp_path / "killed"
     assert nursery.run("collect", "turntable", "--out", whole, *options)[0] == 0
@@ -80,8 +81,8 @@ def test_collect_killed_time_and_again_writes_the_same_files(nursery, tmp_path, 
     size = sum(len(content) for name, content in expected.items() if name.startswith("data/"))
     journal = root / "journal" / "episodes.arrow"
     moments = [
-        at_growth(journal, int(share * size), chance.uniform(0, 0.1))
-        for share in sorted(chance.uniform(0, 0.9) for _ in range(kills - 3))
+        at_growth(journal, int(share * size), chance.uniform(0, 0.02))
+        for share in sorted(chance.uniform(0, 0.8) for _ in range(kills - 3))
     ]
     moments += [while_writing(root, "*/**/*.partial", skip) for skip in (0, 1, 2)]
     ended = [
