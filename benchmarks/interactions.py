@@ -91,7 +91,7 @@ def rate(world: Tabletop, folder: Path, count: int, workers: int) -> dict[str, f
 def cycle(room: Path) -> dict[str, Any]:
     """Return seconds of a cycle and of each task's own step, and their ratio, block by block."""
     recording = room / "trained"
-    collect(Tabletop(interactions=MIXTURE, image_size=276), recording, 380, seed=1)
+    collect(Tabletop(image_size=276), recording, 8 * BATCH, seed=1)  # the four in turn, for a batch of each
     training = Training(
         steps=10_000, batch_size=BATCH, optimiser="rmsprop", learning_rate=1e-4, precision="32-true"
     )
