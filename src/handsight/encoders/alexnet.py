@@ -163,7 +163,7 @@ class AlexNet(nn.Module):
         for tap in layers:
             layer = self.get_submodule(tap)
             if tap == "fc6":
-                x = self.pool(x).flatten(1)
+                x = self.pool(x)
             x = layer(x.flatten(1) if isinstance(layer, nn.Linear) else x).relu()
             maps.append(x if x.ndim == 4 else x[:, :, None, None])
             if tap in ("conv1", "conv2"):

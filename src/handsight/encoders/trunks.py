@@ -127,7 +127,7 @@ def forward_taps(trunk: nn.Module, images: Tensor) -> tuple[Tensor, dict[str, Te
 
 
 def forward_tap(trunk: nn.Module, images: Tensor, tap: str) -> Tensor:
-    """Return a trunk's map at one tap, `[B, C, h, w]`; layers after it are not computed."""
+    """Return a trunk's map at one tap, `[B, C, h, w]`; later layers run in torchvision's networks alone."""
     if isinstance(trunk, torchvision.models.ResNet):
         return forward_taps(trunk, images)[1][tap]
     number = tap_names(trunk).index(tap)

@@ -55,7 +55,7 @@ def draw_contrast(pieces: Pieces, generator: np.random.Generator, piece: Ints, f
     own = start + generator.integers(0, np.maximum(length - 1, 1))
     own += own >= first
     # Drawn from the frames of all other clips: those of its own are skipped in the same way.
-    ends = np.cumsum(pieces.length)
+    ends = pieces.ends
     low, high = (np.searchsorted(pieces.clip, pieces.clip[piece], side=side) for side in ("left", "right"))
     before, within = ends[low] - pieces.length[low], ends[high - 1] - (ends[low] - pieces.length[low])
     place = generator.integers(0, ends[-1] - within)

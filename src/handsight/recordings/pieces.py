@@ -45,18 +45,19 @@ class Pieces:
         """Frames that a sample may begin with."""
         if self.at_start:
             return len(self.start)
-        return int(self._ends[-1]) if len(self._ends) else 0
+        return int(self.ends[-1]) if len(self.ends) else 0
 
     @cached_property
-    def _ends(self) -> Ints:
+    def ends(self) -> Ints:
+        """int64 `[P]`: how many frames the pieces up to and including this one have."""
         return np.cumsum(self.length)
 
     def locate(self, position: Ints) -> tuple[Ints, Ints]:
         """Turn positions in 0 … num_first − 1 into (piece, number of the frame), both int64."""
         if self.at_start:
             return position, self.start[position]
-        piece = np.searchsorted(self._ends, position, side="right").astype(np.int64)
-        return piece, self.start[piece] + position - (self._ends[piece] - self.length[piece])
+        piece = np.searchsorted(self.ends, position, side="right").astype(np.int64)
+        return piece, self.start[piece] + position - (self.ends[piece] - self.length[piece])
 
     def of_one_clip(self, frames: Ints) -> NDArray[np.bool_]:
         """Say of samples' frames `[B, F]` whether all of a sample's are of one clip, `[B]`."""
