@@ -88,3 +88,18 @@ finally:
 """
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     subprocess.run([sys.executable, "-c", source], env=environment, check=True, capture_output=True)
+
+
+def test_an_entry_of_a_list_that_cannot_be_is_named(tmp_path, capsys):
+    asked = [
+        "collect",
+        "tabletop",
+        "--out",
+        str(tmp_path / "out"),
+        "--count",
+        "1",
+        "--interactions",
+        '["lift"]',
+    ]
+    assert cli.run(asked) == 2
+    assert "--interactions was given lift: " in capsys.readouterr().err

@@ -63,7 +63,9 @@ def _one_line(message: str) -> str:
     noise = ("Given value", "Does not validate", "Subtypes", "Errors")
     why = [line for line in lines[1:] if not line.startswith(noise)]
     option = key[1].replace("_", "-")
-    what = given[-1] if given else "something else"
+    # Of an entry of a list, what it was stands in the reason.
+    entry = re.search(r"Got value: (.+?)\.?$", why[0]) if why else None
+    what = given[-1] if given else entry[1] if entry else "something else"
     return f"--{option} was given {what}: {why[0] if why else 'it cannot be'}"
 
 

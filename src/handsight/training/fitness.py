@@ -22,6 +22,8 @@ def check_needs(method: Method, recording: Recording) -> None:
         what, has = lacks
         works = ", ".join(trainable_methods(recording)) or "none"
         remedy = method.do_without(need) or ("Say which to use: --action NAME" if "stream" in what else "")
+        if what.startswith("camera"):
+            remedy = "Name one of these in the method's options, or null for any"
         raise HandsightError(
             f"{recording.root} has no {what}, which {method.name} needs"
             f" (it has: {', '.join(has) or 'none'}).{f' {remedy}.' if remedy else ''}"
