@@ -141,7 +141,7 @@ def test_mirroring_twice_changes_nothing(kind):
 
 
 @pytest.mark.parametrize("kind", ["nothing", "angle", "rotation", "sides", None])
-def test_crops_change_only_points(kind):
+def test_crops_change_only_points_and_maps(kind):
     _, parameters = drawn(flip=0.0)
     values = torch.rand(8, 3, 4, generator=torch.Generator().manual_seed(0))
     moved, inside = move_labels({"s": values}, {"s": kind}, parameters, {"s": ["a", "b", "c", "d"]})
@@ -149,6 +149,29 @@ def test_crops_change_only_points(kind):
         assert inside == {}
     assert torch.equal(moved["s"], values)
     assert inside == {}
+
+
+def test_a_map_moves_as_its_picture_does():
+    pictures = torch.randint(0, 255, (16, 3, SIZE, SIZE), generator=torch.Generator().manual_seed(1)).byte()
+    augmentation = Augmentation(
+        size=SIZE, crop_scale=(1.0, 1.0), crop_ratio=(1.0, 1.0), jitter_probability=0.0, grey_probability=0.0,
+        flip_probability=0.5,
+    )  # fmt: skip
+    parameters = augmentation.draw(torch.Generator().manual_seed(2), 16, SIZE, SIZE)
+    assert 0 < int(parameters.flip.sum()) < 16
+    moved = move_labels({"m": pictures.float()}, {"m": "map"}, parameters).streams["m"]
+    torch.testing.assert_close(moved / 255, augmentation(pictures, parameters))
+
+
+def test_a_cropped_map_holds_what_lies_in_the_crop():
+    rows, columns = torch.meshgrid(torch.arange(8.0), torch.arange(8.0), indexing="ij")
+    maps = torch.stack([rows, columns])[None]
+    _, parameters = drawn(1)
+    crop = torch.tensor([[HEIGHT // 4, WIDTH // 2, HEIGHT // 2, WIDTH // 2]])  # top, left, height, width
+    parameters = replace(parameters, crop=crop, flip=torch.tensor([True]))
+    moved = move_labels({"m": maps}, {"m": "map"}, parameters).streams["m"][0]
+    assert moved[0, :, 0].tolist() == [2, 2, 3, 3, 4, 4, 5, 5]
+    assert moved[1, 0].tolist() == [7, 7, 6, 6, 5, 5, 4, 4]
 
 
 def test_only_mirrored_images_labels_change():

@@ -11,7 +11,7 @@ from torch import Tensor
 from handsight.augmentation.parameters import Parameters
 from handsight.errors import HandsightError
 
-MOVES = ("nothing", "point", "angle", "rotation", "sides")
+MOVES = ("nothing", "point", "angle", "rotation", "sides", "map")
 """Declarations that are understood; the recording's features say what each means."""
 
 
@@ -102,7 +102,8 @@ def move_labels(
     """Move labels along with the pixels of the images that they belong to.
 
     Args:
-        streams: name → `[N, ..., D]`, first dimension the images; unchanged.
+        streams: name → `[N, ..., D]`, first dimension the images; of a `map` the last two are its rows and
+            columns; unchanged.
         moves: name → what the stream declares (see `handsight.recordings.features.Moves`), None or absent
             where nothing.
         parameters: of the N images. For what lies between two frames both must be mirrored together, and for
@@ -121,7 +122,9 @@ def move_labels(
     for name, values in streams.items():
         kind, step = moves.get(name), (between or {}).get(name)
         _check_shape(name, values, kind, len(parameters))
-        if kind == "point":
+        if kind == "map":
+            moved[name] = _move_map(values, parameters)
+        elif kind == "point":
             moved[name] = _move_points(values, parameters, displacement=step in ("difference", "sum"))
             inside[name] = ((moved[name] >= 0) & (moved[name] <= 1)).all(dim=-1)
         elif kind in (None, "nothing") or not may_flip:
@@ -135,6 +138,11 @@ def move_labels(
 
 
 def _check_shape(stream: str, values: Tensor, kind: str | None, images: int) -> None:
+    if kind == "map" and values.ndim < 3:
+        raise HandsightError(
+            f"stream '{stream}' moves as a map but has shape {list(values.shape)} for {images} images;"
+            " give it rows and columns as the last two of its sizes"
+        )
     if values.ndim < 2 or len(values) != images:
         raise HandsightError(
             f"stream '{stream}' has shape {list(values.shape)} for {images} images; give [N, ..., D]"
@@ -162,6 +170,24 @@ def _move_points(points: Tensor, parameters: Parameters, displacement: bool) -> 
         return torch.stack([torch.where(flip, -x, x), y], dim=-1)
     x, y = (x - left) / width, (y - top) / height
     return torch.stack([torch.where(flip, 1 - x, x), y], dim=-1)
+
+
+def _move_map(values: Tensor, parameters: Parameters) -> Tensor:
+    """Crop and mirror what lies over the pictures: each place takes the nearest of the crop's numbers."""
+    rows, columns = values.shape[-2:]
+    maps, crop = values.reshape(len(values), -1, rows, columns), parameters.crop.to(values.device)
+    down = _nearest(crop[:, 0], crop[:, 2], parameters.height, rows)
+    along = _nearest(crop[:, 1], crop[:, 3], parameters.width, columns)
+    along = torch.where(parameters.flip.to(values.device)[:, None], along.flip(1), along)
+    picture = torch.arange(len(values), device=values.device)[:, None, None]
+    moved = maps.movedim(1, -1)[picture, down[:, :, None], along[:, None, :]]
+    return moved.movedim(-1, 1).reshape(values.shape)
+
+
+def _nearest(start: Tensor, length: Tensor, pixels: int, places: int) -> Tensor:
+    """Return which of a map's places each of as many places of a crop lies in, `[N, places]`."""
+    middle = (torch.arange(places, device=start.device) + 0.5) / places
+    return ((start[:, None] + middle * length[:, None]) * (places / pixels)).long().clamp(0, places - 1)
 
 
 def _mirrored(

@@ -11,12 +11,13 @@ import numpy as np
 
 from handsight.errors import HandsightError
 
-Moves = Literal["nothing", "point", "angle", "rotation", "sides"]
+Moves = Literal["nothing", "point", "angle", "rotation", "sides", "map"]
 """What mirroring or cropping the picture does to a stream.
 
 `nothing`: untouched (a mass, a joint angle). `point`: image coordinates, x and y in [0, 1] from the top
 left. `angle`: an angle in rad that changes sign under mirroring. `rotation`: a quaternion wxyz in the
-camera's frame (x to the right). `sides`: left and right entries swap.
+camera's frame (x to the right). `sides`: left and right entries swap. `map`: numbers that lie over the
+picture (depths, masks), the last two of its sizes their rows and columns.
 """
 
 Between = Literal["difference", "angle", "relative_rotation", "sum", "stack", "first"]

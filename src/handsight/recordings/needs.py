@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handsight.errors import HandsightError
-from handsight.recordings.features import Between, Feature
+from handsight.recordings.features import NUMBERS, Between, Feature
 
 Pairing = Literal["uniform", "window", "random-walk", "opposite", "contrast"]
 """Where a sample's later frames come from.
@@ -43,7 +43,8 @@ class Needs:
         walk_steps: from one frame to the next (`random-walk` only), ≥ 1; None takes as many as the clip has
             frames.
         between: float stream → what lies between the first and the second frame; None takes the stream's own
-            declaration. Of a sample with another number of frames only `first` can be asked.
+            declaration. Of a sample with another number of frames only `first` can be asked, which any stream
+            of numbers can say.
         facts: episode facts that come with the sample, as integer codes.
         camera: only frames of this one; None takes those of all cameras in use.
         where: episode fact → the values, as text, that an episode is to have one of; clips of other episodes
@@ -127,16 +128,18 @@ def resolve_between(name: str, feature: Feature, asked: Between | None, frames: 
     Of a sample of one frame it is what that frame says, and nothing else can be declared.
 
     Raises:
-        HandsightError: for a stream that is not float, an unknown kind, a rotation that is no quaternion, or
-            something that lies between frames where a sample has not two of them.
+        HandsightError: for a stream that is not of numbers (of floats, but for `first`), an unknown kind, a
+            rotation that is no quaternion, or something that lies between frames where a sample has not two.
     """
-    if not feature.dtype.startswith("float"):
-        raise HandsightError(
-            f"stream '{name}' is {feature.dtype}; what lies between two frames takes a float stream"
-        )
     if asked is not None and asked not in get_args(Between):
         raise HandsightError(f"between is {asked!r}; it can be one of {', '.join(get_args(Between))}")
     kind = asked or feature.between or ("difference" if frames == 2 else "first")
+    countable = feature.dtype in (*NUMBERS, "bool") if kind == "first" else feature.dtype.startswith("float")
+    if not countable:
+        takes = "numbers" if kind == "first" else "a float stream"
+        raise HandsightError(
+            f"stream '{name}' is {feature.dtype}; what lies between two frames takes {takes}"
+        )
     if frames != 2 and kind != "first":
         raise HandsightError(
             f"stream '{name}' declares '{kind}', which lies between two frames, and a sample has {frames};"

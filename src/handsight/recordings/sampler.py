@@ -25,7 +25,7 @@ Batch = dict[str, Tensor]
 """One batch of a need.
 
 `frames` uint8 `[B, F, 3, H, W]`, `frame_index` int64 `[B, F]`, `clip` int64 `[B]`, each stream float32
-`[B, A]`, each fact int64 `[B]`; of pairing `contrast` also `same` int64 `[B]`, 1 where both frames are of one
+`[B, A]`, or `[B, *shape]` of what its first frame says, each fact int64 `[B]`; of pairing `contrast` also `same` int64 `[B]`, 1 where both frames are of one
 clip.
 """
 
@@ -214,7 +214,10 @@ class Sampler:
         if needs.pairing == "contrast":
             batch["same"] = torch.from_numpy(self._pieces[name].of_one_clip(frames).astype(np.int64))
         for stream in needs.between:
-            batch[stream] = torch.from_numpy(self._between(name, stream, frames))
+            between = torch.from_numpy(self._between(name, stream, frames))
+            whole = self.kinds[name, stream] == "first"
+            shape = self.clips.feature(stream).shape if whole else between.shape[1:]
+            batch[stream] = between.view(len(between), *shape)
         for fact in needs.facts:
             batch[fact] = torch.from_numpy(self._codes[fact][clip])
         return batch

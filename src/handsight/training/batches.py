@@ -75,9 +75,9 @@ class Batches:
             generator_for(self.seed, f"augment {name}", step), count * parts, height, width
         )
         mine = parameters.slice(part * count, (part + 1) * count)
-        if needs.between and mine.may_flip:
+        if self._labels_move(name, mine):
             mine = _mirrored_together(mine, count // frames.shape[0])
-            moved |= self._mirrored_labels(name, moved, mine, count // frames.shape[0])
+            moved |= self._moved_labels(name, moved, mine, count // frames.shape[0])
         mine = mine.to(self.device)
         pictures = frames.flatten(0, 1)
         if needs.views > 1:
@@ -86,7 +86,12 @@ class Batches:
         moved["views"] = views.view(frames.shape[0], frames.shape[1] * needs.views, *views.shape[1:])
         return moved
 
-    def _mirrored_labels(self, need: str, batch: Batch, parameters: Parameters, per_sample: int) -> Batch:
+    def _labels_move(self, need: str, parameters: Parameters) -> bool:
+        """Whether anything that comes with the pictures changes with them."""
+        moves = {self.sampler.clips.feature(stream).moves for stream in self.method.needs[need].between}
+        return bool(moves) and (parameters.may_flip or not moves.isdisjoint(("point", "map")))
+
+    def _moved_labels(self, need: str, batch: Batch, parameters: Parameters, per_sample: int) -> Batch:
         first = torch.arange(0, len(parameters), per_sample)
         streams = {stream: batch[stream] for stream in self.method.needs[need].between}
         features = {stream: self.sampler.clips.feature(stream) for stream in streams}
