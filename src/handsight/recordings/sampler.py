@@ -25,8 +25,8 @@ Batch = dict[str, Tensor]
 """One batch of a need.
 
 `frames` uint8 `[B, F, 3, H, W]`, `frame_index` int64 `[B, F]`, `clip` int64 `[B]`, each stream float32
-`[B, A]`, or `[B, *shape]` of what its first frame says, each fact int64 `[B]`; of pairing `contrast` also `same` int64 `[B]`, 1 where both frames are of one
-clip.
+`[B, A]`, or `[B, *shape]` of what its first frame says, each fact int64 `[B]`; of pairing `contrast` also
+`same` int64 `[B]`, 1 where both frames are of one clip.
 """
 
 
