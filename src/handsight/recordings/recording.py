@@ -17,14 +17,14 @@ import numpy.typing as npt
 from handsight.errors import HandsightError
 from handsight.recordings.decoding import Decoder, usable_cores
 from handsight.recordings.episodes import Episodes, read_episodes
-from handsight.recordings.features import BOOKKEEPING_FEATURES
+from handsight.recordings.features import BOOKKEEPING_FEATURES, Feature
 from handsight.recordings.frames import HELD_BYTES, FrameReader, ImageFrames, VideoFrames
 from handsight.recordings.hub import folder_of
 from handsight.recordings.layout import INFO, read_info, shown
 from handsight.recordings.recovery import recover_if_killed
 from handsight.recordings.selection import read_features
 from handsight.recordings.splits import SPLITS, split_by_episode, unknown_parts
-from handsight.recordings.streams import cache_root, cached_stream
+from handsight.recordings.streams import cache_root, cached_stream, stream_pieces
 
 _SCAN = 64
 """Frames that `scan` gives at once."""
@@ -124,20 +124,22 @@ class Recording:
                 digest.update(f"{place}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
         return digest.hexdigest()
 
+    def scan_stream(self, name: str) -> Iterator[npt.NDArray[Any]]:
+        """Yield a stream of all frames in order, a few at a time, `[n, *shape]`; nothing of it is kept.
+
+        Raises:
+            HandsightError: there is no such stream, it is a camera, or a data file is damaged.
+        """
+        feature, column = self._numbers(name), self.name_on_disk(name)
+        yield from stream_pieces(self.root, self._episodes.data_files(), column, feature)
+
     def stream(self, name: str) -> npt.NDArray[Any]:
         """Return a stream of all frames, `[N, *shape]`, read-only, memory-mapped; strings `[N]`, in memory.
 
         Raises:
             HandsightError: there is no such stream, it is a camera, or a data file is damaged.
         """
-        if name in BOOKKEEPING_FEATURES:
-            feature = BOOKKEEPING_FEATURES[name]
-        elif name in self.features:
-            feature = self.features[name]
-        else:
-            raise self._selection.lacks(name, name, [n for n, f in self.features.items() if not f.is_camera])
-        if feature.is_camera:
-            raise HandsightError(f"{name!r} is a camera; its pictures come from frames() or scan()")
+        feature = self._numbers(name)
         if name not in self._streams:
             column = self.name_on_disk(name)
             files = self._episodes.data_files()
@@ -261,6 +263,18 @@ class Recording:
             readers = 1 if video and in_sequence else usable_cores()
             self._decoders[key] = Decoder(new_reader, readers)
         return self._decoders[key]
+
+    def _numbers(self, name: str) -> Feature:
+        """Return the feature of a stream that is not pictures."""
+        if name in BOOKKEEPING_FEATURES:
+            feature = BOOKKEEPING_FEATURES[name]
+        elif name in self.features:
+            feature = self.features[name]
+        else:
+            raise self._selection.lacks(name, name, [n for n, f in self.features.items() if not f.is_camera])
+        if feature.is_camera:
+            raise HandsightError(f"{name!r} is a camera; its pictures come from frames() or scan()")
+        return feature
 
     def _one_camera(self, camera: str | None) -> str:
         if camera is None and len(self.cameras) == 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -41,7 +42,7 @@ def cached_stream(
         HandsightError: a data file is damaged, or the cache cannot be written.
     """
     if feature.dtype == "string":
-        return np.concatenate(list(_pieces(root, files, column, feature)))
+        return np.concatenate(list(stream_pieces(root, files, column, feature)))
     path = cache_root() / key / "streams" / f"{quote(column, safe='')}.npy"
     if not path.exists():
         with one_line(cache_root(), f"caching stream {column!r}"):
@@ -62,12 +63,15 @@ def _build(path: Path, root: Path, files: list[tuple[str, int, int]], column: st
     header = {"descr": kind, "fortran_order": False, "shape": (files[-1][2], *feature.shape)}
     with open(partial(path), "wb") as array:  # written and not mapped: that would count as memory in use
         np.lib.format.write_array_header_1_0(array, header)
-        for piece in _pieces(root, files, column, feature):
+        for piece in stream_pieces(root, files, column, feature):
             array.write(np.ascontiguousarray(piece).data)
     publish(path)
 
 
-def _pieces(root: Path, files: list[tuple[str, int, int]], column: str, feature: Feature) -> Any:
+def stream_pieces(
+    root: Path, files: list[tuple[str, int, int]], column: str, feature: Feature
+) -> Iterator[npt.NDArray[Any]]:
+    """Yield a stream of all frames in order, a few at a time; nothing is cached. As `cached_stream`."""
     for file in files:
         where = f"{shown(root / file[0])}, column {column!r}"
         with open_data_file(root, file) as opened:

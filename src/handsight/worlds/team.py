@@ -10,7 +10,7 @@ import signal
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from typing import Any
@@ -50,7 +50,12 @@ log = logging.getLogger("handsight")
 
 
 def in_workers(
-    world: World, seed: int, indices: range, workers: int, limit_s: float | None = None
+    world: World,
+    seed: int,
+    indices: range,
+    workers: int,
+    limit_s: float | None = None,
+    ready: Callable[[int], bool] = lambda _: True,
 ) -> Generator[Made, None, None]:
     """Yield the episodes of `indices` in order, made and encoded by worker processes.
 
@@ -61,6 +66,7 @@ def in_workers(
         workers: processes.
         limit_s: how long an episode may take; 0 sets no limit, and None one that follows from the others:
             `PATIENCE` times the longest so far, `PATIENCE_S` or more, and none before the first is done.
+        ready: says whether an episode can be begun yet; asked again at each tick. What it raises ends all.
 
     Raises:
         HandsightError: what the world raised, or an episode that failed `ATTEMPTS_N` times.
@@ -75,7 +81,8 @@ def in_workers(
                 if index in lost:
                     raise lost[index]
                 for worker in team:
-                    if worker.index is None and todo and todo[0] < index + AHEAD_N * len(team):
+                    due = bool(todo) and todo[0] < index + AHEAD_N * len(team)
+                    if worker.index is None and due and ready(todo[0]):
                         worker.start(todo.popleft())
                 for worker, answer in _answered(team, answers, patience):
                     number, worker.index = worker.index, None
