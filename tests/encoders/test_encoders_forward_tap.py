@@ -10,6 +10,7 @@ NETWORKS = {
     "alexnet-lrn": (24, {"width": 0.05}),
     "resnet18": (32, {"channels": [4, 4, 8, 8], "stem_width": 4}),
     "torchvision/resnet18": (32, {}),
+    "unet-interaction": (75, {"width": 0.1}),
     "vit_tiny_patch16_224": (32, {"depth": 3, "embed_dim": 24, "num_heads": 2}),
 }
 
@@ -36,7 +37,7 @@ def test_a_tap_alone_is_the_tap_among_all(encoder):
     assert not encoder.training
 
 
-@pytest.mark.parametrize("name", ["alexnet-lrn", "resnet18"])
+@pytest.mark.parametrize("name", ["alexnet-lrn", "resnet18", "unet-interaction"])
 def test_layers_after_it_are_not_computed(name):
     size, options = NETWORKS[name]
     encoder = Encoder(name, size, options=options)

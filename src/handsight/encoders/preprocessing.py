@@ -130,6 +130,12 @@ def to_unit_range(images: Tensor) -> Tensor:
     return images.float().div(255) if images.dtype == torch.uint8 else images.float()
 
 
+def picture_size(images: Tensor) -> tuple[int, int]:
+    """Return height and width of images as `to_unit_range` takes them, pixels."""
+    height, width = images.shape[2:] if images.shape[1] == 3 else images.shape[1:3]
+    return height, width
+
+
 def check_range(images: Tensor) -> None:
     """Refuse float images that do not lie in [0, 1]; on a GPU this waits for the device.
 

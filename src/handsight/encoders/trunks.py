@@ -1,9 +1,9 @@
-"""Trunks: the network inside an encoder, by its name in timm or in torchvision, or `alexnet-lrn`."""
+"""Trunks: the network inside an encoder, by its name in timm, in torchvision, or among our own."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
 import timm
@@ -12,7 +12,12 @@ import torchvision
 from torch import Tensor, nn
 
 from handsight.encoders.alexnet import ALEXNET, AlexNet
+from handsight.encoders.preprocessing import IMAGENET_MEAN, IMAGENET_STD
+from handsight.encoders.unet import UNET, UNet
 from handsight.errors import HandsightError
+
+OWN: Mapping[str, type[AlexNet | UNet]] = {ALEXNET: AlexNet, UNET: UNet}
+"""The networks that stand in this room."""
 
 TORCHVISION = "torchvision/"
 """Prefix of the names of torchvision's ResNets; a name without it is timm's."""
@@ -30,9 +35,9 @@ def build_trunk(name: str, image_size: int, options: Mapping[str, Any]) -> nn.Mo
     """Build a network without its classifier and with random weights; nothing is downloaded.
 
     Args:
-        name: any of timm's, `torchvision/resnet18` and its like, or `alexnet-lrn`.
+        name: any of timm's, `torchvision/resnet18` and its like, or one of `OWN`.
         image_size: side of the input, pixels; passed on where weights depend on it.
-        options: further arguments of `timm.create_model`, of torchvision's builder, or of `AlexNet`.
+        options: further arguments of `timm.create_model`, of torchvision's builder, or of our own network.
 
     Raises:
         HandsightError: for a name nobody knows (with the closest ones), or options it does not take.
@@ -47,12 +52,12 @@ def build_trunk(name: str, image_size: int, options: Mapping[str, Any]) -> nn.Mo
             f"in_chans is {options['in_chans']}; an encoder takes RGB images: leave it out of options"
         )
     resnets = [TORCHVISION + each for each in _torchvision_resnets()]
-    if name not in (ALEXNET, *resnets) and not timm.is_model(name):
-        close = _closest(name, [*timm.list_models(), *resnets, ALEXNET])
+    if name not in (*OWN, *resnets) and not timm.is_model(name):
+        close = _closest(name, [*timm.list_models(), *resnets, *OWN])
         raise HandsightError(f"there is no network called {name!r}; {close}")
     try:
-        if name == ALEXNET:
-            return AlexNet(image_size, **options)
+        if name in OWN:
+            return OWN[name](image_size, **options)
         if name in resnets:
             builder = torchvision.models.get_model_builder(name.removeprefix(TORCHVISION))
             trunk: nn.Module = builder(weights=None, **arguments(name, image_size, options))
@@ -78,6 +83,17 @@ def arguments(name: str, image_size: int, options: Mapping[str, Any]) -> dict[st
     return given
 
 
+def normalisation(name: str) -> tuple[Sequence[float], Sequence[float]]:
+    """Return mean and deviation of RGB in [0, 1] that a network is given: its own, or ImageNet's."""
+    own: tuple[Sequence[float], Sequence[float]] | None = getattr(OWN.get(name), "normalisation", None)
+    return own or (IMAGENET_MEAN, IMAGENET_STD)
+
+
+def takes_depth(trunk: nn.Module) -> bool:
+    """Say whether a fourth channel of a trunk's input is depth in metres."""
+    return bool(getattr(trunk, "takes_depth", False))
+
+
 def measure_trunk(trunk: nn.Module, name: str, image_size: int) -> int:
     """Return the embedding size, from the embedding of one black image.
 
@@ -88,7 +104,8 @@ def measure_trunk(trunk: nn.Module, name: str, image_size: int) -> int:
     trunk.eval()
     try:
         with torch.no_grad():
-            pooled = trunk(next(trunk.parameters()).new_zeros(1, 3, image_size, image_size))
+            channels = 3 + takes_depth(trunk)
+            pooled = trunk(next(trunk.parameters()).new_zeros(1, channels, image_size, image_size))
     except (RuntimeError, AssertionError, ValueError) as error:
         raise HandsightError(
             f"{name} does not take images of {image_size} px: {_one_line(error)}; choose another image_size"
