@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypeVar
 
 import cv2
 import numpy as np
@@ -26,6 +26,7 @@ Kernel = Literal["exponential", "gaussian"]
 Mask: TypeAlias = NDArray[np.bool_]
 Labels: TypeAlias = NDArray[np.int32]
 Floats: TypeAlias = NDArray[np.float32]
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 STRIDE = 3
 """Pixels that a cell of the grid is wide and high."""
@@ -71,7 +72,7 @@ def centre_px(cells: NDArray[np.integer]) -> NDArray[np.integer]:
     return cells * STRIDE + STRIDE // 2
 
 
-def sample(picture: NDArray[np.generic]) -> NDArray[np.generic]:
+def sample(picture: NDArray[Scalar]) -> NDArray[Scalar]:
     """Return `[H, W]` on the grid: the pixel in the middle of each cell."""
     rows, columns = (side // STRIDE * STRIDE for side in picture.shape[:2])
     return picture[STRIDE // 2 : rows : STRIDE, STRIDE // 2 : columns : STRIDE]
