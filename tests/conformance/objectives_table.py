@@ -14,6 +14,7 @@ from handsight.objectives import (
     EquivariantProjector,
     Expander,
     GraspHead,
+    InteractionHeads,
     LinearClassifier,
     PairHead,
     PictureDecoder,
@@ -23,11 +24,14 @@ from handsight.objectives import (
     TargetNormalisation,
     byol,
     classification_loss,
+    embedding_loss,
+    force_loss,
     grasp_loss,
     identity_loss,
     mean_squared_error,
     nt_xent,
     reconstruction_loss,
+    score_loss,
     vicreg,
 )
 
@@ -108,6 +112,19 @@ def pairs(batch: int, generator: torch.Generator) -> dict[str, Tensor]:
     return {**two_embeddings(batch, generator), "same": (torch.arange(batch) + 1) % 2}
 
 
+def attempted(batch: int, generator: torch.Generator) -> dict[str, Tensor]:
+    """Draw scores of cells, and where they are to rise and to fall."""
+    drawn = {"scores": torch.randn(batch, 4, 4, generator=generator)}
+    targets = ("foreground", "background")
+    return drawn | {name: torch.rand(batch, 4, 4, generator=generator) for name in targets}
+
+
+def grouped(batch: int, generator: torch.Generator) -> dict[str, Tensor]:
+    """Draw embeddings of cells, near enough that no gradient is truncated, and masks."""
+    embeddings = 0.1 * torch.randn(batch, 3, 4, 4, generator=generator)
+    return {"embeddings": embeddings, "masks": torch.rand(batch, 2, 4, 4, generator=generator) < 0.4}
+
+
 two_embeddings = rows(first=6, second=6)
 CONTRAST = ("order", "length", "swap")
 
@@ -129,6 +146,9 @@ LOSSES: dict[str, Loss] = {
         unchanged_by=("order", "swap", "shift", "offset"),
         stops=("picture",),
     ),
+    "score_loss": Loss(score_loss, attempted, stops=("foreground", "background")),
+    "force_loss": Loss(force_loss, maps("logits", "targets"), stops=("targets",)),
+    "embedding_loss": Loss(embedding_loss, grouped, unchanged_by=("order", "shift")),
     "identity_loss": Loss(identity_loss, pairs, unchanged_by=CONTRAST),
     "the guide's alignment and uniformity": Loss(
         example("uniformity").alignment_uniformity, two_embeddings, fewest=2, unchanged_by=CONTRAST
@@ -147,6 +167,7 @@ HEADS: dict[str, Head] = {
     "EquivariantPredictor": Head(lambda: EquivariantPredictor(4, 3), rows(embedding=4, action=3), 4),
     "LinearClassifier": Head(lambda: LinearClassifier(6, 5), rows(input=6), 5),
     "GraspHead": Head(lambda: GraspHead((3, 5, 4), width=1 / 32), maps("input"), 36),
+    "InteractionHeads": Head(lambda: InteractionHeads(3, hidden=8), maps("input"), (20, 5, 4)),
     "PushHead": Head(lambda: PushHead((3, 5, 4), width=1 / 16), maps("before", "after"), 5),
     "PokeHead": Head(lambda: PokeHead((3, 5, 4), width=1 / 8), maps("input"), 2),
     "PokeHead on a vector": Head(lambda: PokeHead((6,), width=1 / 8), rows(input=6), 2),

@@ -26,7 +26,11 @@ from handsight.objectives.equivariance import EquivariantPredictor as Equivarian
 from handsight.objectives.equivariance import EquivariantProjector as EquivariantProjector
 from handsight.objectives.grasp import GraspHead as GraspHead
 from handsight.objectives.grasp import grasp_loss as grasp_loss
+from handsight.objectives.grouping import embedding_loss as embedding_loss
 from handsight.objectives.identity import identity_loss as identity_loss
+from handsight.objectives.interaction import InteractionHeads as InteractionHeads
+from handsight.objectives.interaction import force_loss as force_loss
+from handsight.objectives.interaction import score_loss as score_loss
 from handsight.objectives.poke import PokeHead as PokeHead
 from handsight.objectives.push import PushHead as PushHead
 from handsight.objectives.reconstruct import PictureDecoder as PictureDecoder
