@@ -188,16 +188,15 @@ def test_a_place_travels_without_its_simulator_and_may_be_closed_at_any_time(pla
     assert all(one.stopped for one in Controller.started)
 
 
-@pytest.mark.parametrize("setting", ["novel-spaces", "novel-objects"])
-def test_rooms_of_the_splits_have_none_in_common(setting):
-    place = Thor(setting=setting)
+@pytest.mark.parametrize("chosen", ["novel-spaces", "novel-objects"])
+def test_rooms_of_the_splits_have_none_in_common(chosen):
+    place = Thor(splits=chosen)
     splits = [place.rooms(split) for split in ("train", "validation", "test")]
-    assert [len(rooms) for rooms in splits] == {"novel-spaces": [80, 20, 20], "novel-objects": [60, 30, 30]}[
-        setting
-    ]
+    sizes = {"novel-spaces": [80, 20, 20], "novel-objects": [60, 30, 30]}
+    assert [len(rooms) for rooms in splits] == sizes[chosen]
     assert len(set().union(*splits)) == 120
     kinds = [{int(room.removeprefix("FloorPlan")) // 100 for room in rooms} for rooms in splits]
-    assert kinds == {"novel-spaces": [{0, 2, 3, 4}] * 3, "novel-objects": [{0, 2}, {4}, {3}]}[setting]
+    assert kinds == {"novel-spaces": [{0, 2, 3, 4}] * 3, "novel-objects": [{0, 2}, {4}, {3}]}[chosen]
 
 
 def entry(image_id=7, scene="FloorPlan301_physics", rotation=90.0, **changes):
@@ -304,10 +303,10 @@ def test_what_is_no_list_is_refused(tmp_path, text):
 
 MISTAKES = {
     "thor: image_size is 10; it starts at 30": lambda: Thor(image_size=10),
-    "thor: setting is 'all'; give novel-spaces or novel-objects": lambda: Thor(setting="all"),
+    "thor: splits is 'all'; it is novel-spaces or novel-objects": lambda: Thor(splits="all"),
     "thor: reach_m is 0; it lies above 0": lambda: Thor(reach_m=0),
     "thor: depth_offset_m is -1; it lies in [0, 1)": lambda: Thor(depth_offset_m=-1),
-    "there is no split 'all'; give train, validation or test": lambda: Thor().rooms("all"),
+    "there is no split 'all'; there are train, validation and test": lambda: Thor().rooms("all"),
     "thor has no room 'Attic'; it has FloorPlan1 to FloorPlan430": lambda: Thor().enter(Location("Attic", 0)),
     "no location was entered; call enter first": lambda: Thor().instances(),
 }

@@ -67,9 +67,9 @@ class Thor:
 
     Args:
         image_size: width and height of the view, pixels.
-        setting: which rooms are for what: `novel-spaces` has rooms of all kinds in each split (20, 5 and 5);
-            `novel-objects` trains in kitchens and living rooms, validates in bathrooms and tests in bedrooms.
         reach_m: how far from the camera the agent reaches; beyond `VISIBLE_M`, also infinity, it is that.
+        splits: which rooms are for what: `novel-spaces` has rooms of all kinds in each split (20, 5 and 5);
+            `novel-objects` trains in kitchens and living rooms, validates in bathrooms and tests in bedrooms.
         locations: a list of the authors' release. Its entries then take the place of what seeds draw,
             whatever the split: seed s stands for entry s modulo their number in the room.
         depth_offset_m: taken off the simulator's depth, as the authors do for theirs (0.1).
@@ -82,8 +82,8 @@ class Thor:
     """
 
     image_size: int = 300
-    setting: Literal["novel-spaces", "novel-objects"] = "novel-spaces"
     reach_m: float = REACH_M
+    splits: Literal["novel-spaces", "novel-objects"] = "novel-spaces"
     locations: Path | None = None
     depth_offset_m: float = 0.1
     released_forces: bool = False
@@ -98,8 +98,8 @@ class Thor:
     def __post_init__(self) -> None:
         if self.image_size < 30:
             raise HandsightError(f"thor: image_size is {self.image_size}; it starts at 30")
-        if self.setting not in _SPLITS:
-            raise HandsightError(f"thor: setting is {self.setting!r}; give {' or '.join(_SPLITS)}")
+        if self.splits not in _SPLITS:
+            raise HandsightError(f"thor: splits is {self.splits!r}; it is {' or '.join(_SPLITS)}")
         if not self.reach_m > 0:
             raise HandsightError(f"thor: reach_m is {self.reach_m}; it lies above 0")
         if not 0 <= self.depth_offset_m < 1:
@@ -113,11 +113,11 @@ class Thor:
 
     def rooms(self, split: str) -> Sequence[str]:
         """Return the names of the rooms of `train`, `validation` or `test`."""
-        if split not in _SPLITS[self.setting]:
-            raise HandsightError(f"there is no split {split!r}; give train, validation or test")
+        if split not in _SPLITS[self.splits]:
+            raise HandsightError(f"there is no split {split!r}; there are train, validation and test")
         if self._listed:
             return tuple(self._listed)
-        return tuple(f"FloorPlan{number}" for number in _SPLITS[self.setting][split])
+        return tuple(f"FloorPlan{number}" for number in _SPLITS[self.splits][split])
 
     def options(self) -> dict[str, Any]:
         """Return every option as JSON can say it."""
