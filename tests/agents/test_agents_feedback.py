@@ -120,6 +120,9 @@ def test_superpixels_are_felzenszwalbs_read_in_the_middle_of_each_cell(size, sma
     labels = superpixels(image)
     assert labels.dtype == np.int32
     np.testing.assert_array_equal(labels, groups[1::3, 1::3])
+    fine = felzenszwalb(image, scale=200, sigma=0.5, min_size=smallest // 2)
+    np.testing.assert_array_equal(superpixels(image, smallest_px=100), fine[1::3, 1::3])
+    np.testing.assert_array_equal(SelfSupervision(smallest_px=100).groups(image), fine[1::3, 1::3])
     rows = centre_px(np.arange(size // 3))
     np.testing.assert_array_equal(labels, groups[np.ix_(rows, rows)])
     assert 2 < labels.max() < 2000
@@ -249,6 +252,7 @@ MISTAKES = {
         difference="rgb"
     ),
     "threshold is 0; give a number above 0": lambda: SelfSupervision(threshold=0),
+    "smallest_px is 0; it starts at 1": lambda: SelfSupervision(smallest_px=0),
     "share is 1; give a part of a superpixel, in [0, 1)": lambda: SelfSupervision(share=1),
     "success is 4; with this kernel it lies between 0 and 3.14": lambda: SelfSupervision(
         kernel="gaussian", success=4

@@ -1,10 +1,8 @@
 """What an agent tells from the views before and after it acted: what moved, and was it what it meant?
 
 Learning about objects by learning to interact with them (Lohmann et al. 2020), section 4.2-III, appendix E.
-All of it is classical vision; nothing here is learned, and nothing knows the truth.
-
-A mask lives on a grid of cells, `STRIDE` pixels wide and high. Pixels beyond the last whole cell are passed
-over.
+Nothing here is learned, and nothing knows the truth. A mask lives on a grid of cells, `STRIDE` pixels wide
+and high; pixels beyond the last whole cell are passed over.
 """
 
 from __future__ import annotations
@@ -43,7 +41,10 @@ SUCCESS = 1.5
 FLOW_PX = 1.0
 """Mean length of a cell's optical flow, pixels, above which it moved. The paper gives none."""
 
-_SCALE, _SIGMA, _SMALLEST_PX, _SMALLEST_AT_PX = 200.0, 0.5, 200, 300
+SMALLEST_PX = 200
+"""Pixels of the smallest superpixel in a picture of 300 × 300 (the authors')."""
+
+_SCALE, _SIGMA, _AT_PX = 200.0, 0.5, 300
 
 _POWER = {"exponential": 0.5, "gaussian": 1.0}  # of the squared distance
 
@@ -78,21 +79,22 @@ def sample(picture: NDArray[Scalar]) -> NDArray[Scalar]:
     return picture[STRIDE // 2 : rows : STRIDE, STRIDE // 2 : columns : STRIDE]
 
 
-def superpixels(image: NDArray[np.uint8]) -> Labels:
+def superpixels(image: NDArray[np.uint8], smallest_px: int = SMALLEST_PX) -> Labels:
     """Group pixels that look alike (Felzenszwalb and Huttenlocher 2004), and tell the group of each cell.
 
-    Scale 200 and sigma 0.5 as the authors'; their smallest group, 200 pixels of a 300 × 300 picture, keeps
-    its part of the picture at other sizes. The authors read the group at each cell's top left pixel; here it
-    is read in its middle, where the truth is read too.
+    Scale 200 and sigma 0.5 are the authors'. They read the group at each cell's top left pixel; here it is
+    read in its middle, where the truth is read too.
 
     Args:
         image: uint8 `[S, S, 3]`, RGB.
+        smallest_px: pixels of the smallest group if the picture had 300 × 300; at other sizes groups keep
+            their part of it.
 
     Returns:
         int32 `[S // 3, S // 3]`, from 0.
     """
     _check_picture(image)
-    smallest = max(1, round(_SMALLEST_PX * image.shape[0] * image.shape[1] / _SMALLEST_AT_PX**2))
+    smallest = max(1, round(smallest_px * image.shape[0] * image.shape[1] / _AT_PX**2))
     groups = felzenszwalb(image, scale=_SCALE, sigma=_SIGMA, min_size=smallest)
     return np.ascontiguousarray(sample(groups), dtype=np.int32)
 
@@ -121,7 +123,7 @@ def grey(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def changed(
     before: Floats, after: Floats, difference: Difference = "squared-first", threshold: float = THRESHOLD
 ) -> Mask:
-    """Tell which cells of a view changed colour.
+    """Tell which cells of a view changed colour, bool `[G, G]`.
 
     Hue goes round: 0.99 and 0.01 are 0.02 apart. (In the authors' code they are 0.98 apart.)
 
@@ -133,9 +135,6 @@ def changed(
             cell's pixels and takes the squared length of what is left, as the paper's text says; there,
             texture that moved can cancel out.
         threshold: above which a cell changed.
-
-    Returns:
-        bool `[G, G]`.
     """
     if before.shape != after.shape:
         raise HandsightError(
@@ -155,8 +154,6 @@ def changed(
 
 def flowed(before: NDArray[np.uint8], after: NDArray[np.uint8], threshold_px: float = FLOW_PX) -> Mask:
     """Tell which cells of a view moved, by dense optical flow that is not learned (Kroeger et al. 2016).
-
-    The paper tried a network (appendix D) and found it not to work well.
 
     Args:
         before: `grey` of the view before the interaction, on which the mask lies.
@@ -228,6 +225,8 @@ class SelfSupervision:
         threshold: above which a cell changed: of the squared difference, or of the flow in pixels; by default
             `THRESHOLD` and `FLOW_PX`.
         superpixels: whether masks are aligned with superpixels.
+        smallest_px: pixels of the smallest superpixel of a 300 × 300 picture. What is smaller is one with
+            what lies around it, and is not found by moving it.
         share: of a superpixel that has to change, in [0, 1).
         kernel: `exponential` or `gaussian` (see `kernel`).
         success: what the weighted cells around the point have to sum to.
@@ -239,6 +238,7 @@ class SelfSupervision:
     difference: Difference = "squared-first"
     threshold: float | None = None
     superpixels: bool = True
+    smallest_px: int = SMALLEST_PX
     share: float = SHARE
     kernel: Kernel = "exponential"
     success: float = SUCCESS
@@ -250,6 +250,8 @@ class SelfSupervision:
             )
         if self.threshold is not None and not self.threshold > 0:
             raise HandsightError(f"threshold is {self.threshold}; give a number above 0")
+        if self.smallest_px < 1:
+            raise HandsightError(f"smallest_px is {self.smallest_px}; it starts at 1")
         if not 0 <= self.share < 1:
             raise HandsightError(f"share is {self.share}; give a part of a superpixel, in [0, 1)")
         most = float(kernel(self.kernel).sum())
@@ -260,7 +262,7 @@ class SelfSupervision:
 
     def groups(self, image: NDArray[np.uint8]) -> Labels | None:
         """Return the superpixels of the view before anything was done, or None where none are wanted."""
-        return superpixels(image) if self.superpixels else None
+        return superpixels(image, self.smallest_px) if self.superpixels else None
 
     def prepare(self, image: NDArray[np.uint8]) -> NDArray[Any]:
         """Return what views are compared by, so that each is converted once."""
