@@ -161,7 +161,7 @@ class UNet(nn.Module):
 def _convolution(taken: int, out: int, kernel: int, *, padding: int = 0, stride: int = 1) -> nn.Sequential:
     """Return a convolution with batch norm and ReLU; a bias would be taken away again by the norm."""
     convolution = nn.Conv2d(taken, out, kernel, stride, padding, bias=False)
-    return nn.Sequential(convolution, nn.BatchNorm2d(out), nn.ReLU())
+    return nn.Sequential(convolution, nn.BatchNorm2d(out), nn.ReLU(inplace=True))
 
 
 def _middle(maps: Tensor, size: int) -> Tensor:

@@ -42,7 +42,7 @@ def distance_gradient(distances: Tensor, mask: Tensor) -> Tensor:
         mask: bool, of the same shape.
     """
     on = SCALE * (1 - 1 / (1 + distances))  # finite at any distance
-    off = (-(distances / SCALE).pow(4)).exp()
+    off = (-(distances / SCALE).square().square()).exp()
     return torch.where(mask, -on, off)
 
 
@@ -158,7 +158,7 @@ def _integral(distances: Tensor, mask: Tensor) -> Tensor:
     on = SCALE * (distances - distances.log1p())
     quarter = torch.full_like(distances, 0.25)
     whole = SCALE * math.gamma(1.25)
-    off = whole * torch.special.gammaincc(quarter, (distances / SCALE).pow(4))
+    off = whole * torch.special.gammaincc(quarter, (distances / SCALE).square().square())
     return torch.where(mask, on, off)
 
 

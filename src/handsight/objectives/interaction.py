@@ -65,10 +65,10 @@ class InteractionHeads(nn.Module):
             )
         self.channels, self.hidden = channels, hidden
         self.detection = nn.Sequential(
-            *(nn.Conv2d(channels + 2, hidden, 1), nn.ReLU(), nn.Conv2d(hidden, 1 + EMBEDDING, 1))
+            *(nn.Conv2d(channels + 2, hidden, 1), nn.ReLU(inplace=True), nn.Conv2d(hidden, 1 + EMBEDDING, 1))
         )
         self.force = nn.Sequential(
-            *(nn.Conv2d(channels, hidden, 1), nn.ReLU(), nn.Conv2d(hidden, FORCES, 1)),
+            *(nn.Conv2d(channels, hidden, 1), nn.ReLU(inplace=True), nn.Conv2d(hidden, FORCES, 1)),
         )
 
     def forward(self, features: Tensor) -> Tensor:
