@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from conformance_guide import example
 
-from handsight.worlds import Tabletop, Turntable, World
+from handsight.worlds import RoomVisits, Tabletop, Turntable, World
 
 WORLDS: dict[str, Callable[[], World]] = {
     "turntable": lambda: Turntable(image_size=24, views=4),
@@ -32,6 +32,10 @@ WORLDS: dict[str, Callable[[], World]] = {
         antialias=False,
     ),
     "tabletop, video": lambda: Tabletop(image_size=32, interactions=("poke", "grasp"), video=True),
+    "rooms": lambda: RoomVisits(image_size=32, attempts=2),
+    "rooms, far and smooth, video": lambda: RoomVisits(
+        image_size=32, attempts=1, reach_m=float("inf"), splits="novel-objects", antialias=True, video=True
+    ),
     "the guide's puck": lambda: example("puck_world").Puck(image_size=24, frames=5),
 }
 """A small one of each world, in each of its kinds: quick, and with a camera that sees something."""
