@@ -1,6 +1,7 @@
 """Worlds: where an agent can act, and how what it did and saw becomes a recording."""
 
 from handsight.worlds.collect import collect as collect
+from handsight.worlds.places import Place as Place
 from handsight.worlds.rooms import Rooms as Rooms
 from handsight.worlds.rooms import RoomVisits as RoomVisits
 from handsight.worlds.tabletop import Tabletop as Tabletop
@@ -10,3 +11,6 @@ from handsight.worlds.world import World as World
 
 WORLDS: dict[str, type[World]] = {"turntable": Turntable, "tabletop": Tabletop, "rooms": RoomVisits}
 """Name on the command line → world."""
+
+PLACES: dict[str, type[Place]] = {"rooms": Rooms}
+"""Name on the command line → place."""
