@@ -14,9 +14,13 @@ from handsight.commands.parsing import Parser, Runner, choose, plain
 from handsight.commands.progress import counting
 from handsight.errors import HandsightError
 from handsight.methods import METHODS, Method
+from handsight.methods.acting import ActingMethod
 from handsight.recordings import Recording
 from handsight.studies.benchmark import monitors
 from handsight.training import Training, estimate, prepare, train
+from handsight.training.drawing import Data
+from handsight.worlds import PLACES
+from handsight.worlds.places import Place
 
 
 def pretrain(parser: Parser, arguments: Sequence[str]) -> Runner:
@@ -29,11 +33,12 @@ def pretrain(parser: Parser, arguments: Sequence[str]) -> Runner:
 def _pretrain_one(method: type[Method]) -> Any:
     def build(parser: Parser) -> Runner:
         parser.description = (method.__doc__ or "").split("\n\n")[0]
+        acts = issubclass(method, ActingMethod)
         options = parser.add_argument_group("data and place")
         options.add_argument(
             "--data",
             type=str,
-            required=True,
+            required=not acts,
             nargs="+",
             help="recordings: folders, or user/name on the Hugging Face Hub",
         )
@@ -47,6 +52,12 @@ def _pretrain_one(method: type[Method]) -> Any:
         options.add_argument(
             "--dry_run", action="store_true", help="say what it would take in time, memory and disk, and stop"
         )
+        if acts:
+            options.add_argument(
+                "--world", choices=list(PLACES), help="where to act meanwhile, instead of --data"
+            )
+            for name, place in PLACES.items():
+                parser.add_class_arguments(place, name, as_group=True)
         parser.add_class_arguments(method, as_group=True)
         parser.add_class_arguments(Training, as_group=True)
         return lambda namespace: _run_pretraining(method, plain(namespace, parser))
@@ -59,21 +70,39 @@ def _run_pretraining(method: type[Method], options: dict[str, Any]) -> None:
         options.pop(name) for name in ("data", "out", "images", "action", "dry_run")
     )
     training = Training(**{name: options.pop(name) for name in Training.__dataclass_fields__})
-    recordings = open_recordings(data, images, action)
+    place = _place(options) if issubclass(method, ActingMethod) else None
+    if (place is None) == (data is None):
+        raise HandsightError(
+            f"{method.name} learns from recordings or in a world; give one of them: --data FOLDER, or --world"
+            f" {' or '.join(PLACES)}"
+        )
+    recordings = [] if data is None else open_recordings(data, images, action)
+    learned_from: Data = recordings if place is None else place
     if training.monitor_every == 0:
         training = replace(training, monitor_every=training.checkpoint_every)
     # Heads and trunk begin with the same weights whenever the same seed is given.
     torch.manual_seed(training.seed)
     made = method(**options)
     if dry_run:
+        if place is not None:
+            raise HandsightError(
+                "--dry-run times steps on recordings; a world's pace is seen in its first round"
+            )
         _say_estimate(made, recordings, training, out)
         return
     with counting("decoding frames") as decoding:
-        prepared = prepare(made, recordings, training, decoding, out)
+        prepared = prepare(made, learned_from, training, decoding, out)
     with counting(f"{method.name}") as progress:
-        folder = train(prepared, out, monitors(recordings, made.encoder.image_size), progress)
+        watching = monitors(recordings, made.encoder.image_size) if recordings else ()
+        folder = train(prepared, out, watching, progress)
     if prepared.fabric.is_global_zero:
         print(f"{folder}: {prepared.steps} steps done. Next: handsight evaluate {folder}")
+
+
+def _place(options: dict[str, Any]) -> Place | None:
+    """Take what was said of worlds out of the options; return the one to act in, if there is one."""
+    chosen, said = options.pop("world"), {name: options.pop(name) for name in PLACES}
+    return None if chosen is None else PLACES[chosen](**said[chosen])
 
 
 def open_recordings(data: Sequence[str], images: Sequence[str] | None, action: str | None) -> list[Recording]:

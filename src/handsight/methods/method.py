@@ -24,14 +24,14 @@ class Optimisation:
         epochs: passes over the training frames.
         optimiser: by name.
         learning_rate: of the optimiser.
-        weight_decay: decoupled, as AdamW's; SGD and RMSprop add it to the gradient.
+        weight_decay: decoupled, as AdamW's; the others add it to the gradient.
         schedule: `constant`, or `cosine` down to zero.
         warmup_steps: over which the learning rate grows linearly from zero.
     """
 
     batch_size: int = 256
     epochs: int = 100
-    optimiser: Literal["adamw", "sgd", "rmsprop"] = "adamw"
+    optimiser: Literal["adamw", "adam", "sgd", "rmsprop"] = "adamw"
     learning_rate: float = 5e-4
     weight_decay: float = 1e-6
     schedule: Literal["constant", "cosine"] = "constant"
@@ -45,10 +45,12 @@ class Stage:
     Args:
         begins: with which step.
         needs: names of those that are drawn from there on.
+        fresh: whether the optimiser forgets what it has gathered so far.
     """
 
     begins: int
     needs: tuple[str, ...]
+    fresh: bool = False
 
 
 class Method(nn.Module):
@@ -133,6 +135,14 @@ class Method(nn.Module):
             Finite scalars in float32, also under autocast, by name: the same names at every step of a stage.
         """
         raise NotImplementedError
+
+    def save(self, folder: Path) -> None:
+        """Write what was learned and can be used without the method: `encoder/`, and heads that go with it.
+
+        Raises:
+            HandsightError: the folder cannot be written.
+        """
+        self.encoder.save(folder / "encoder")
 
     def before_step(self, step: int) -> None:
         """Act before a step's batches are drawn; the first step of a resumed run is not 0."""

@@ -44,10 +44,15 @@ class Sampler:
         batch_size: samples in one batch, over all processes.
         seed: of the run.
 
+    Attributes:
+        ahead: True: a batch may be drawn before the steps that come first are taken.
+
     Raises:
         HandsightError: when the batch is larger than the data, the clips are too short, or a rotation is no
             unit quaternion.
     """
+
+    ahead = True
 
     def __init__(self, clips: Clips, needs: Mapping[str, Needs], batch_size: int, seed: int) -> None:
         self.clips = clips

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from handsight.agents import Memory
 from handsight.augmentation import Parameters, move_labels
 from handsight.methods import Method
 from handsight.recordings import Batch, Sampler
@@ -20,8 +21,12 @@ def generator_for(seed: int, purpose: str, step: int) -> torch.Generator:
     return torch.Generator().manual_seed(int(word) >> 1)
 
 
+Source = Sampler | Memory
+"""Where batches come from: recordings, or what an agent goes through meanwhile."""
+
+
 class Batches:
-    """Draws a step's batches, one step ahead in a thread, and augments them on the device.
+    """Draws a step's batches, one step ahead in a thread where that can be, and augments them on the device.
 
     Args:
         sampler: where batches come from.
@@ -30,7 +35,7 @@ class Batches:
         device: where to augment.
     """
 
-    def __init__(self, sampler: Sampler, method: Method, seed: int, device: torch.device) -> None:
+    def __init__(self, sampler: Source, method: Method, seed: int, device: torch.device) -> None:
         self.sampler = sampler
         self.method = method
         self.seed = seed
@@ -50,7 +55,7 @@ class Batches:
         key = (step, part, parts)
         waiting = self._ahead.pop(key, None) or self._thread.submit(self._draw, *key)
         drawn = waiting.result()
-        if then is not None:
+        if then is not None and self.sampler.ahead:
             ahead = (*then, parts)
             self._ahead[ahead] = self._thread.submit(self._draw, *ahead)
         return {name: self._augment(name, batch, step, part, parts) for name, batch in drawn.items()}

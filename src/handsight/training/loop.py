@@ -20,10 +20,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 from lightning.fabric import Fabric
 
+from handsight.agents import Memory, Waiting
 from handsight.encoders import Encoder
 from handsight.errors import HandsightError, Interrupted
 from handsight.methods import Method, Optimisation
-from handsight.recordings import Sampler
+from handsight.training.batches import Source
 from handsight.training.memory import freed_memory_kept
 from handsight.training.optimisation import learning_rate
 from handsight.training.processes import same_everywhere
@@ -77,7 +78,7 @@ class Loop:
 
     fabric: Fabric
     method: Method
-    sampler: Sampler
+    sampler: Source
     settings: Optimisation
     steps: int
     accumulate: int
@@ -99,14 +100,23 @@ class Loop:
         began = time.monotonic()
         try:
             with _stop_requests() as stop, freed_memory_kept(self.fabric.device):
+                if isinstance(self.sampler, Memory):
+                    self.sampler.stopping = stop
                 for step in range(start, self.steps):
-                    losses = steps.take(step)
+                    try:
+                        losses = steps.take(step)
+                    except Waiting:  # nothing was learned since the last checkpoint that is not in it
+                        if step > start:
+                            self._save(step, steps.optimiser)
+                        raise Stopped(self.run.folder, step, self.steps) from None
                     done = step + 1
                     entry: dict[str, Any] = {}
                     if done % self.log_every == 0 or done == self.steps:
                         entry = {name: float(loss) for name, loss in losses.items()}
                         self._check_finite(entry, step)
                         entry["learning_rate"] = learning_rate(self.settings, step, self.steps)
+                        if isinstance(self.sampler, Memory):
+                            entry |= self.sampler.figures()
                     if (
                         self.monitors
                         and self.monitor_every
@@ -128,6 +138,8 @@ class Loop:
                             raise Stopped(self.run.folder, done, self.steps)
         finally:
             steps.close()
+            if isinstance(self.sampler, Memory):
+                self.sampler.close()
             if events is not None:
                 events.close()
 
@@ -165,6 +177,8 @@ class Loop:
                 "method": self.method.state_dict(),
                 "optimiser": optimiser.state_dict(),
             }
+            if isinstance(self.sampler, Memory):
+                state["memory"] = self.sampler.state()
             self.run.save_checkpoint(state, step)
         self.fabric.barrier()
 
@@ -206,6 +220,8 @@ class Loop:
                 f"{path} is of another network ({_misfit(state['method'], self.method)}); give another folder"
                 " with --out"
             ) from error
+        if isinstance(self.sampler, Memory):
+            self.sampler.restore(state["memory"], int(state["step"]))
         return int(state["step"])
 
     def _events(self, start: int) -> Events | None:

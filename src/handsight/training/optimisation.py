@@ -20,6 +20,10 @@ def make_optimiser(module: nn.Module, settings: Optimisation) -> torch.optim.Opt
     if settings.optimiser == "rmsprop":
         # Its weight decay is not decoupled: it is added to the gradient, as SGD's is.
         return torch.optim.RMSprop(parameters, settings.learning_rate, weight_decay=settings.weight_decay)
+    if settings.optimiser == "adam":
+        return torch.optim.Adam(
+            parameters, settings.learning_rate, weight_decay=settings.weight_decay, fused=True
+        )
     return torch.optim.AdamW(
         parameters, settings.learning_rate, weight_decay=settings.weight_decay, fused=True
     )

@@ -14,12 +14,12 @@ import torch
 from lightning.fabric import Fabric
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from handsight.augmentation import check_moves
 from handsight.encoders import Encoder
 from handsight.errors import HandsightError, first_line
 from handsight.methods import Method, Optimisation
-from handsight.recordings import Clips, Recording, Sampler
-from handsight.training.fitness import check_needs
+from handsight.recordings import Sampler
+from handsight.training.batches import Source
+from handsight.training.drawing import Data, check_data, described, source_of
 from handsight.training.loop import Loop, Monitor, Progress
 from handsight.training.precision import Resolved, check_bfloat16, choose_precision
 from handsight.training.processes import told_when_left
@@ -35,7 +35,7 @@ class Prepared:
 
     fabric: Fabric
     method: Method
-    sampler: Sampler
+    sampler: Source
     settings: Optimisation
     steps: int
     training: Training
@@ -44,77 +44,44 @@ class Prepared:
 
 def prepare(
     method: Method,
-    recordings: Recording | Sequence[Recording],
+    data: Data,
     training: Training,
     decoding: Callable[[int, int], None] | None = None,
     out: Path | None = None,
 ) -> Prepared:
-    """Check that these recordings can train this method, decode the frames, and build the heads.
+    """Check that these data can train this method, decode the frames, and build the heads.
 
     Arguments as `pretrain`'s; a run that is in `out` already keeps the precision that it began with.
 
     Raises:
         HandsightError: saying what is missing and which methods would work.
     """
-    chosen = [recordings] if isinstance(recordings, Recording) else list(recordings)
-    for recording in chosen:
-        check_needs(method, recording)
-    described = {"name": method.name, **method.arguments}
+    check_data(method, data, out)
+    configured = {"name": method.name, **method.arguments}
     if out is not None:  # before frames are decoded, which takes long
-        check_place(out, resolved({"method": described}))
+        check_place(out, resolved({"method": configured}))
     training = _with_precision(training, method.encoder, out)
     fabric = _fabric(training)
-    with told_when_left(), fabric.rank_zero_first():
-        clips = Clips(
-            chosen,
-            split=None if training.split == "all" else training.split,
-            max_episodes=training.max_episodes,
-            hold_out=training.hold_out,
-            size=training.frame_size or method.encoder.image_size,
-            max_cache_bytes=None if training.cache_gb is None else int(training.cache_gb * 1e9),
-            progress=decoding if fabric.is_global_zero else None,
-        )
     settings = training.settings(method)
-    sampler = Sampler(clips, method.needs, settings.batch_size, training.seed)
-    if settings.batch_size % (fabric.world_size * training.accumulate):
-        raise HandsightError(
-            f"a batch of {settings.batch_size} does not divide by {fabric.world_size} processes ×"
-            f" {training.accumulate} slices; choose a multiple with --batch-size"
-        )
-    steps = training.steps or (training.epochs or settings.epochs) * sampler.steps_per_epoch
-    for (need, stream), kind in sampler.kinds.items():
-        said = clips.feature(stream).between is not None or method.needs[need].between[stream] is not None
-        assumed = (
-            ""
-            if said
-            else f" ('{stream}' is taken as absolute positions:"
-            " say --between sum if it holds per-frame deltas)"
-        )
-        if kind == "first":
-            log.info("'%s' says what holds throughout a sample", stream)
-        else:
-            log.info("between two frames: %s of '%s'%s", kind, stream, assumed)
-        check_moves(
-            {stream: clips.feature(stream).moves},
-            method.augmentation.flip_probability > 0,
-            _entry_names(clips, stream),
-        )
+    source = source_of(method, data, training, fabric, out, decoding)
+    steps = training.steps or (training.epochs or settings.epochs) * source.steps_per_epoch
     torch.manual_seed(training.seed)
-    method.prepare(sampler)
+    if isinstance(source, Sampler):
+        method.prepare(source)
     _check_batch_norm(method, settings.batch_size, training.accumulate)
     method.to(fabric.device)
     config = {
-        "method": described,
-        "data": {str(recording.root): _identity(recording) for recording in chosen},
+        "method": configured,
+        "data": described(data, source),
         "training": {**asdict(training), **asdict(settings), "steps": steps, "epochs": None},
         "made": made_with() | {"device": str(fabric.device), "processes": str(fabric.world_size)},
     }
-    return Prepared(fabric, method, sampler, settings, steps, training, config)
+    return Prepared(fabric, method, source, settings, steps, training, config)
 
 
 def pretrain(
     method: Method,
-    recordings: Recording | Sequence[Recording],
+    data: Data,
     *,
     out: str | Path,
     monitors: Sequence[Monitor] = (),
@@ -122,12 +89,12 @@ def pretrain(
     decoding: Callable[[int, int], None] | None = None,
     **training: Any,
 ) -> Path:
-    """Train a method's encoder on recordings; called again with the same settings it goes on where it stood.
+    """Train a method's encoder; called again with the same settings it goes on where it stood.
 
     Args:
         method: as in `ActionAware(encoder="resnet18")`; make it under `torch.manual_seed` to have its first
             weights fixed too.
-        recordings: one or several.
+        data: a recording, or several; or a place, where the method acts while it learns.
         out: the run's folder.
         monitors: each called with the encoder and the step; see `Training.monitor_every`.
         progress: called after each step with steps done, steps in all and the newest losses.
@@ -142,7 +109,7 @@ def pretrain(
         HandsightError: for anything the user can mend.
         Stopped: after Ctrl-C or SIGTERM, with a checkpoint written.
     """
-    prepared = prepare(method, recordings, Training(**training), decoding, Path(out))
+    prepared = prepare(method, data, Training(**training), decoding, Path(out))
     return train(prepared, Path(out), monitors, progress)
 
 
@@ -171,9 +138,9 @@ def train(
                 progress=progress if fabric.is_global_zero else None,
             ).go()
             if fabric.is_global_zero:
-                encoder: Encoder = prepared.method.encoder
-                encoder.recipe = {key: prepared.config[key] for key in ("method", "training")}
-                encoder.save(run.encoder_folder)
+                recipe = {key: prepared.config[key] for key in ("method", "training")}
+                prepared.method.encoder.recipe = recipe
+                prepared.method.save(run.folder)
             fabric.barrier()
     return out
 
@@ -186,21 +153,6 @@ def _check_batch_norm(method: Method, batch_size: int, slices: int) -> None:
             f"a batch of {batch_size}{sliced} gives batch norm one sample at a time; give a batch of at least"
             f" {2 * slices} with --batch-size"
         )
-
-
-def _identity(recording: Recording) -> dict[str, Any]:
-    """Return what has to be the same for a run to go on; files may have been copied meanwhile."""
-    streams = {
-        name: recording.name_on_disk(name)
-        for name, feature in recording.features.items()
-        if not feature.is_camera
-    }
-    return {
-        "cameras": list(recording.cameras),
-        "renamed": {name: on_disk for name, on_disk in streams.items() if name != on_disk},
-        "episodes": recording.num_episodes,
-        "frames": recording.num_frames,
-    }
 
 
 def _with_precision(training: Training, encoder: Encoder, out: Path | None) -> Training:
@@ -216,11 +168,6 @@ def _with_precision(training: Training, encoder: Encoder, out: Path | None) -> T
     if training.precision == "bf16-mixed":
         check_bfloat16(encoder, training.accelerator)
     return training
-
-
-def _entry_names(clips: Clips, stream: str) -> dict[str, tuple[str, ...]]:
-    names = clips.feature(stream).names
-    return {} if names is None else {stream: names}
 
 
 def _fabric(training: Training) -> Fabric:

@@ -24,7 +24,7 @@ from handsight.recordings.layout import PARTIAL
 IDENTITY = ("method", "data", "training")
 """Parts of config.yaml that have to be the same when a run goes on; versions and device may differ."""
 
-FREE = ("accelerator", "devices", "cache_gb", "checkpoint_every", "log_every", "monitor_every")
+FREE = ("accelerator", "devices", "workers", "cache_gb", "checkpoint_every", "log_every", "monitor_every")
 """Settings in `training` that do not decide what is learned: a run may go on with others."""
 
 LOCK = ".training.lock"

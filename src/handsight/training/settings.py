@@ -9,7 +9,7 @@ from handsight.errors import HandsightError
 from handsight.methods import Method, Optimisation
 
 Precision = Literal["auto", "32-true", "bf16-mixed"]
-Optimiser = Literal["adamw", "sgd", "rmsprop"]
+Optimiser = Literal["adamw", "adam", "sgd", "rmsprop"]
 Schedule = Literal["constant", "cosine"]
 TrainingSplit = Literal["train", "validation", "test", "all"]
 
@@ -32,7 +32,7 @@ class Training:
         batch_size: samples in a step, over all processes and slices.
         optimiser: by name.
         learning_rate: of the optimiser.
-        weight_decay: decoupled, as AdamW's; SGD and RMSprop add it to the gradient.
+        weight_decay: decoupled, as AdamW's; the others add it to the gradient.
         schedule: of the learning rate.
         warmup_steps: over which the learning rate grows linearly from zero.
         accumulate: slices of the batch that are forwarded one after another, to save memory; a contrast sees
@@ -42,7 +42,8 @@ class Training:
             written down, and holds when the run goes on, on whatever machine.
         accelerator: as Lightning Fabric names them.
         devices: processes on this machine; under torchrun, what torchrun says.
-        split: episodes to train on.
+        split: episodes to train on; where a method acts, rooms to act in.
+        workers: processes that act beside the training, where a method acts while it learns.
         max_episodes: only so many of each recording's first episodes are trained on; default: all.
         hold_out: indices of episodes that are never trained on, beside those of the other splits.
         frame_size: short side in pixels at which frames are cached; default: the encoder's image size.
@@ -66,6 +67,7 @@ class Training:
     precision: Precision = "auto"
     accelerator: str = "auto"
     devices: int = 1
+    workers: int = 1
     split: TrainingSplit = "train"
     max_episodes: int | None = None
     hold_out: tuple[int, ...] = ()
@@ -87,6 +89,7 @@ class Training:
             "batch_size",
             "accumulate",
             "devices",
+            "workers",
             "max_episodes",
             "checkpoint_every",
             "log_every",

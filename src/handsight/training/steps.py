@@ -6,8 +6,7 @@ import torch
 from lightning.fabric import Fabric
 
 from handsight.methods import Method, Optimisation
-from handsight.recordings import Sampler
-from handsight.training.batches import Batches, generator_for
+from handsight.training.batches import Batches, Source, generator_for
 from handsight.training.optimisation import learning_rate, make_optimiser
 from handsight.training.processes import average_gradients, synchronise_batch_norm
 
@@ -32,7 +31,7 @@ class Steps:
         self,
         fabric: Fabric,
         method: Method,
-        sampler: Sampler,
+        sampler: Source,
         settings: Optimisation,
         steps: int,
         accumulate: int = 1,
@@ -48,6 +47,8 @@ class Steps:
     def take(self, step: int) -> dict[str, torch.Tensor]:
         """Take step `step`, and return its losses, by name: the means over slices and processes."""
         self.method.before_step(step)
+        if any(stage.begins == step and stage.fresh for stage in self.method.stages):
+            self.optimiser.state.clear()
         rate = learning_rate(self.settings, step, self.steps)
         for group in self.optimiser.param_groups:
             group["lr"] = rate

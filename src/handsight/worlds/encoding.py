@@ -32,6 +32,15 @@ class EncodedEpisode:
 Made = Episode | EncodedEpisode
 
 
+def make(world: World, seed: int, index: int) -> Made:
+    """Return an episode of a world as it is.
+
+    Raises:
+        HandsightError: the world cannot make it.
+    """
+    return world.episode(seed, index)
+
+
 def make_encoded(world: World, seed: int, index: int) -> Made:
     """Return an episode of a world, encoded; but as it is where a camera is stored as video.
 

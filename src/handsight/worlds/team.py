@@ -16,7 +16,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from handsight.errors import HandsightError
-from handsight.worlds.encoding import Made, make_encoded
+from handsight.worlds.encoding import Made, make, make_encoded
 from handsight.worlds.world import World
 
 ATTEMPTS_N = 3
@@ -56,6 +56,7 @@ def in_workers(
     workers: int,
     limit_s: float | None = None,
     ready: Callable[[int], bool] = lambda _: True,
+    encode: bool = True,
 ) -> Generator[Made, None, None]:
     """Yield the episodes of `indices` in order, made and encoded by worker processes.
 
@@ -67,12 +68,13 @@ def in_workers(
         limit_s: how long an episode may take; 0 sets no limit, and None one that follows from the others:
             `PATIENCE` times the longest so far, `PATIENCE_S` or more, and none before the first is done.
         ready: says whether an episode can be begun yet; asked again at each tick. What it raises ends all.
+        encode: whether pictures are encoded where they are made.
 
     Raises:
         HandsightError: what the world raised, or an episode that failed `ATTEMPTS_N` times.
     """
     answers: queue.SimpleQueue[tuple[_Worker, Heard]] = queue.SimpleQueue()
-    team = [_Worker(world, seed, answers) for _ in range(min(workers, len(indices)))]
+    team = [_Worker(world, seed, answers, encode) for _ in range(min(workers, len(indices)))]
     todo, made, failures = deque(indices), dict[int, Made](), Counter[int]()
     patience, lost = _Patience(limit_s), dict[int, HandsightError]()
     try:
@@ -100,7 +102,7 @@ def in_workers(
                             lost[number] = failed(number, str(answer))
                             todo = deque(other for other in todo if other < number)
                     worker.stop()
-                    team[team.index(worker)] = _Worker(world, seed, answers)
+                    team[team.index(worker)] = _Worker(world, seed, answers, encode)
             yield made.pop(index)
     finally:
         for worker in team:
@@ -184,6 +186,7 @@ class _Worker:
         world: makes the episodes.
         seed: of the recording.
         answers: takes (this worker, what is heard of it).
+        encode: whether it encodes pictures.
 
     Attributes:
         index: of the episode under way; None where it waits for one.
@@ -191,14 +194,20 @@ class _Worker:
         ready: whether the process has begun to listen.
     """
 
-    def __init__(self, world: World, seed: int, answers: queue.SimpleQueue[tuple[_Worker, Heard]]) -> None:
+    def __init__(
+        self,
+        world: World,
+        seed: int,
+        answers: queue.SimpleQueue[tuple[_Worker, Heard]],
+        encode: bool,
+    ) -> None:
         context = _context()
         self.index: int | None = None
         self.spent_s = 0.0
         self.ready = False
         self._answers = answers
         self._connection, theirs = context.Pipe()
-        self._process = _begun(context, (world, seed, theirs))
+        self._process = _begun(context, (world, seed, theirs, encode))
         theirs.close()  # so that the process's end is seen here
         self._thread = threading.Thread(target=self._listen, daemon=True)
         self._thread.start()
@@ -287,7 +296,7 @@ def _interruption_held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _serve(world: World, seed: int, connection: Connection) -> None:
+def _serve(world: World, seed: int, connection: Connection, encode: bool) -> None:
     """Answer each index with its episode or with what went wrong, until nobody asks."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the first one decides
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -298,7 +307,8 @@ def _serve(world: World, seed: int, connection: Connection) -> None:
         while True:
             index = connection.recv()
             try:
-                answer: Answer = make_encoded(world, seed, index)
+                made = make_encoded if encode else make
+                answer: Answer = made(world, seed, index)
             except HandsightError as error:
                 answer = HandsightError(str(error))
             except Exception as error:  # a bug or a hiccup: told, and tried again elsewhere
