@@ -69,6 +69,16 @@ def test_depth_is_resized_with_the_picture_and_never_mixed(fit):
     torch.testing.assert_close(fit_depth(found[None], preprocessing)[0, 0], found)
 
 
+def test_each_pixel_is_the_nearest_one():
+    depth = drawn(2, 60, 120)
+    stretched, cropped = (
+        fit_depth(depth, Preprocessing(30, (0, 0, 0), (1, 1, 1), fit)) for fit in ("stretch", "crop")
+    )
+    rows, middle = torch.arange(30) * 2 + 1, torch.arange(15, 45) * 2 + 1
+    assert torch.equal(stretched[:, 0], depth[:, rows][:, :, torch.arange(30) * 4 + 2])
+    assert torch.equal(cropped[:, 0], depth[:, rows][:, :, middle])
+
+
 def test_lists_of_any_sizes(encoder):
     images = [drawn(h, w, 3) for h, w in ((75, 75), (90, 60))]
     depth = [1 + drawn(h, w) for h, w in ((75, 75), (90, 60))]

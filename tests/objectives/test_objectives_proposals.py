@@ -49,6 +49,7 @@ def test_proposals_are_the_papers_steps(count, threshold, seed):
     for picture in range(3):
         wanted = by_hand(*(each[picture] for each in given), count, threshold)
         assert found.valid[picture].sum() == len(wanted)
+        assert not any(each[picture, len(wanted) :].any() for each in found)
         for number, (point, score, bin_, mask) in enumerate(wanted):
             assert tuple(found.points[picture, number].tolist()) == point
             assert found.scores[picture, number].item() == pytest.approx(score, rel=1e-5)
@@ -85,6 +86,13 @@ def test_a_hand_made_picture():
     assert areas == [6, 2, 24 - 6 - 2, 0, 0]
     assert found.masks[0, 0, :2, :3].all()
     assert found.masks[0].sum(dim=0).max() == 1
+
+
+def test_a_score_at_the_threshold_reaches_it():
+    given = drawn()
+    best = given[0].amax(dim=(1, 2)).min().item()
+    assert propose(*given, count=1, threshold=best).valid.all()
+    assert propose(*given, count=1, threshold=best + 1e-5).valid.sum() == 2
 
 
 def test_all_cells_are_shared_out_and_none_twice():
