@@ -226,6 +226,23 @@ def test_thresholds_are_those_that_were_asked_for():
         assert not senses.moved(senses.prepare(before), senses.prepare(after), None).any()
 
 
+def test_options_decide_what_is_filled_and_what_is_a_success():
+    before, after = scene(), scene(left=66)  # a fifth of where the square was
+    for share, found in ((0.1, True), (0.25, False)):
+        senses = SelfSupervision(share=share)
+        mask = senses.moved(senses.prepare(before), senses.prepare(after), senses.groups(before))
+        assert mask[25, 25] == found
+    mask = np.zeros((9, 9), bool)
+    mask[4, 3:6] = True  # 1.74
+    assert SelfSupervision().succeeded(mask, (4, 4))
+    assert not SelfSupervision(success=1.75).succeeded(mask, (4, 4))
+    assert not SelfSupervision().succeeded(mask, (3, 4))
+    mask[4, 4] = False
+    mask[2:7:4, 4] = mask[4, 2:7:4] = mask[3:6:2, 4] = True  # 2.01; the paper's 1.54
+    assert SelfSupervision(success=1.6).succeeded(mask, (4, 4))
+    assert not SelfSupervision(kernel="gaussian", success=1.6).succeeded(mask, (4, 4))
+
+
 VIEW = np.zeros((9, 9, 3), np.uint8)
 MISTAKES = {
     "there is no kernel 'box'; give one of exponential, gaussian": lambda: kernel("box"),

@@ -108,6 +108,14 @@ def test_what_is_told_is_learned_from_as_if_it_had_been_seen():
     np.testing.assert_array_equal(told.image, arrival.sight.image)
 
 
+def test_what_is_too_small_to_be_judged_fails_and_leaves_no_mask():
+    place = Blocks((Block(12, 12, 30, RED, size=3),))
+    arrival = arrive(place, AT, Acting())
+    told = told_experience(arrival, np.array([(4, 4)]), place.instances(), place.reach_m, SelfSupervision())
+    assert told.feedback.tolist() == [Feedback.FAILED]
+    assert not told.masks.any()
+
+
 def test_a_point_outside_the_grid_is_named():
     with pytest.raises(HandsightError, match=r"^point \(30, 0\) is outside the grid of \(30, 30\) cells$"):
         told_masks(np.array([(30, 0)]), *truth(three()))
