@@ -9,6 +9,12 @@ UP_AHEAD = 3
 """A direction: right, up and ahead."""
 
 
+def movable(rooms):
+    """Return where anything movable is seen, `[S, S]`."""
+    nothing = np.zeros((rooms.image_size, rooms.image_size), bool)
+    return np.any([nothing, *(one.mask for one in rooms.instances())], axis=0)
+
+
 def middle(mask):
     """Return the pixel of a mask that is nearest to its middle."""
     pixels = np.argwhere(mask)

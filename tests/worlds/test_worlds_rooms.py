@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+from rooms_things import movable
 from scipy.spatial.transform import Rotation
 
 from handsight.errors import HandsightError
@@ -101,8 +102,7 @@ def test_what_is_seen_is_the_receivers(rooms):
 
 def wall_pixel(rooms):
     """Return a pixel in which nothing movable is seen."""
-    taken = np.any([one.mask for one in rooms.instances()], axis=0)
-    v, u = np.argwhere(~taken)[0]
+    v, u = np.argwhere(~movable(rooms))[0]
     return int(u), int(v)
 
 
@@ -147,7 +147,7 @@ def test_instances_are_what_is_movable_and_seen(rooms):
     for location in SEVERAL:
         sight = rooms.enter(location)
         instances = rooms.instances()
-        categories = {thing.category: thing for thing in arrange(location, rooms.reach_m).things}
+        categories = {thing.category: thing for thing in arrange(location).things}
         for one in instances:
             found += 1
             assert one.mask.shape == (SIZE, SIZE)
@@ -228,7 +228,7 @@ def test_rooms_differ_by_name_and_what_lies_in_them_by_seed():
     one, other = plan_of("living-01"), plan_of("living-02")
     assert one.size_m != other.size_m
     assert plan_of("living-01") is one, "the plan follows from the name alone"
-    first, second = (arrange(Location("living-01", seed), 1.5) for seed in (0, 1))
+    first, second = (arrange(Location("living-01", seed)) for seed in (0, 1))
     assert first.plan is second.plan
     assert [thing.category for thing in first.things] != [thing.category for thing in second.things]
     assert first.eye_m != second.eye_m
@@ -237,7 +237,7 @@ def test_rooms_differ_by_name_and_what_lies_in_them_by_seed():
 
 def test_nothing_stands_in_anything_else():
     for location in SEVERAL:
-        found = arrange(location, 1.5)
+        found = arrange(location)
         x, y = found.eye_m[:2]
         assert not any(overlap((x, y, x, y), other) for other in found.plan.blocked)
         assert abs(x) < found.plan.size_m[0] / 2

@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from handsight.worlds.places import Location
+from handsight.worlds.places import REACH_M, Location
 from handsight.worlds.rooms.fixtures import Surface
 from handsight.worlds.rooms.kinds import KINDS, ROOM_KINDS, Where, kinds_of
 from handsight.worlds.rooms.layouts import plan_of
@@ -85,12 +85,8 @@ class Arrangement:
     ambient: NDArray[np.float64]
 
 
-def arrange(location: Location, reach_m: float) -> Arrangement:
+def arrange(location: Location) -> Arrangement:
     """Return the room of a location as it is found there; the same each time.
-
-    Args:
-        location: which.
-        reach_m: how far the agent reaches: places from which nothing can be reached are drawn again.
 
     Raises:
         HandsightError: there is no such room.
@@ -104,7 +100,7 @@ def arrange(location: Location, reach_m: float) -> Arrangement:
     tint = 1 + rng.uniform(-0.06, 0.06, 3) + rng.uniform(-0.07, 0.07) * np.array([1, 0, -1])
     lamp, day = rng.uniform(0.22, 0.4) * tint, rng.uniform(0.2, 0.42) * np.array([1.0, 1.0, 1.03])
     ambient = rng.uniform(0.46, 0.6) * tint
-    eye, heading, tilt = _stand(plan, laid, rng, reach_m)
+    eye, heading, tilt = _stand(plan, laid, rng)
     return Arrangement(plan, laid.things, eye, heading, tilt, lamp, day, ambient)
 
 
@@ -247,9 +243,12 @@ def _turned(half: NDArray[np.float64], angle: float) -> NDArray[np.float64]:
 
 
 def _stand(
-    plan: Plan, laid: _Laid, rng: np.random.Generator, reach_m: float
+    plan: Plan, laid: _Laid, rng: np.random.Generator
 ) -> tuple[tuple[float, float, float], float, float]:
-    """Return where the agent stands, its heading and its tilt: free floor, something movable within reach."""
+    """Return where the agent stands, its heading and its tilt: on free floor, something movable in view.
+
+    It is to be within `REACH_M`, whatever this agent's reach, so that every reach has the same views.
+    """
     half = np.array(plan.size_m[:2]) / 2 - 0.35
     best: tuple[tuple[float, float, float], float, float] | None = None
     middles = np.array([[*thing.at_m[:2], thing.at_m[2] + 0.1] for thing in laid.things]).reshape(-1, 3)
@@ -264,8 +263,8 @@ def _stand(
         distance = np.linalg.norm(towards, axis=1)
         right, up, ahead = frame(heading, tilt)
         depth = towards @ ahead
-        seen = (np.abs(towards @ right) < 0.9 * depth) & (np.abs(towards @ up) < 0.9 * depth)
-        if (seen & (distance < min(reach_m, 9.0) - 0.05)).any():
+        seen = (np.abs(towards @ right) < 0.85 * depth) & (np.abs(towards @ up) < 0.85 * depth)
+        if (seen & (distance < REACH_M - 0.05)).any():
             return best
     return best or ((0.0, 0.0, EYE_M), 0.0, float(TILTS_RAD[2]))
 

@@ -115,7 +115,7 @@ class Rooms:
             HandsightError: there is no such room, or no OpenGL to draw with.
         """
         self._found = self._simulation = self._sight = None
-        found = arrange(location, self.reach_m)
+        found = arrange(location)
         view = self._opened()
         simulation = Simulation(build(load_mujoco(), found), found.plan.size_m)
         view.enter(simulation.built, simulation.data)

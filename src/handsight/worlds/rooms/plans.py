@@ -247,13 +247,14 @@ def _window(plan: Plan, rng: np.random.Generator, number: int) -> tuple[float, f
 
 def _door(plan: Plan, rng: np.random.Generator, number: int) -> None:
     """Add a door on a wall; the floor before it stays free of furniture."""
-    colour = plan.style.wood if rng.random() < 0.5 else (0.9, 0.89, 0.86)
+    painted = rng.random() < 0.5
+    colour, finish = ((0.9, 0.89, 0.86), "satin") if painted else (plan.style.wood, "wood")
     along = float(rng.choice([-1, 1])) * max(plan.wall(number)[3] / 2 - 0.75, 0)
     boards = [
         panel(1.0, 2.08, shade(colour, 0.8), "satin", y=0.014, thick=0.014),
-        panel(0.86, 2.0, colour, "wood", y=0.02, thick=0.014),
-        panel(0.6, 0.7, shade(colour, 0.9), "wood", y=0.026, z=0.2, thick=0.01),
-        panel(0.6, 0.75, shade(colour, 0.9), "wood", y=0.026, z=1.1, thick=0.01),
+        panel(0.86, 2.0, colour, finish, y=0.02, thick=0.014),
+        panel(0.6, 0.7, shade(colour, 0.92), finish, y=0.026, z=0.2, thick=0.01),
+        panel(0.6, 0.75, shade(colour, 0.92), finish, y=0.026, z=1.1, thick=0.01),
         box(0.12, 0.05, 0.025, (0.75, 0.7, 0.5), "metal", x=0.34, y=0.04, z=1.0, solid=False),
     ]
     plan.hung.append((number, along - 0.5, along + 0.5))
