@@ -65,14 +65,14 @@ def test_what_is_not_touched_does_not_move(rooms):
 def test_things_rest_where_they_were_laid(rooms):
     """Woken by nothing but a look at them, things hardly sink, slide or tip."""
     fell = []
-    for kind in ROOM_KINDS:
-        rooms.enter(Location(f"{kind}-07", 1))
+    for number in range(8):
+        rooms.enter(Location(f"{ROOM_KINDS[number % 4]}-{number + 7:02d}", 1))
         simulation = rooms._simulation
         before = simulation.places().copy()
         simulation.data.qvel[:] = 1e-6  # wakes everything
         simulation._mujoco.mj_step(simulation._model, simulation.data, 200)
         fell += list(np.linalg.norm(simulation.places() - before, axis=1) > 0.02)
-    assert np.mean(fell) < 0.12
+    assert np.mean(fell) < 0.03
 
 
 def test_reach_is_kept_to():

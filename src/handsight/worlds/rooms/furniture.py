@@ -244,7 +244,7 @@ def bed(w: float, style: Style, rng: np.random.Generator) -> Fixture:
         box(w + 0.1, 0.06, float(rng.uniform(0.85, 1.15)), style.wood, "wood", y=0.03),
     ]
     head = top(0, 0.32, w - 0.04, 0.46, 0.482, where="rest")
-    return Fixture(pieces, [head, top(0, 1.35, w - 0.1, 1.05, 0.497, where="rest")])
+    return Fixture(pieces, [head, top(0, 1.4, w - 0.1, 0.94, 0.497, where="rest")])
 
 
 def nightstand(style: Style) -> Fixture:

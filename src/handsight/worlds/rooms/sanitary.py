@@ -14,7 +14,7 @@ def toilet() -> Fixture:
         [
             box(0.4, 0.18, 0.42, WHITE, "gloss", y=0.1, z=0.36),
             box(0.42, 0.2, 0.03, WHITE, "gloss", y=0.1, z=0.78),
-            can(0.02, 0.01, STEEL, "metal", y=0.1, z=0.81),
+            can(0.02, 0.01, STEEL, "metal", y=0.1, z=0.81, solid=False),
             box(0.26, 0.48, 0.38, WHITE, "gloss", y=0.26),
             ball(0.4, 0.54, 0.32, WHITE, "gloss", y=0.42, z=0.1),
             can(0.19, 0.03, (0.88, 0.88, 0.88), "gloss", y=0.44, z=0.385),
