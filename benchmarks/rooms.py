@@ -12,12 +12,15 @@ tries another. Nothing else should run meanwhile.
 
 import argparse
 import json
+import os
 import time
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+os.environ["LP_NUM_THREADS"] = "0"  # Mesa draws in the thread that asks, as in the workers of `collect`
 
 from handsight.worlds import Rooms
 from handsight.worlds.places import DIRECTIONS, FORCES_N, Instance, Location

@@ -221,7 +221,7 @@ LAYOUTS: dict[RoomKind, Callable[[Plan, Generator], None]] = {
 """What furnishes a room, by kind."""
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=128)
 def plan_of(name: str) -> Plan:
     """Return a room's plan, the same one each time; nobody is to change it.
 
