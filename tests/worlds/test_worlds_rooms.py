@@ -291,9 +291,16 @@ def test_options_out_of_range_are_refused(options, message):
 
 @pytest.mark.parametrize("name", ["garage-01", "kitchen-00", "kitchen-31", "kitchen-1", "kitchen", ""])
 def test_a_room_that_is_not_there_is_named(rooms, name):
+    before = rooms.enter(HERE)
     with pytest.raises(
         HandsightError, match=r"there is no room .*; there are kitchen-01 to kitchen-30, living-01"
     ):
         rooms.enter(Location(name, 0))
+    np.testing.assert_array_equal(rooms.look().image, before.image, err_msg="it is where it was")
+
+
+def test_splits_and_seeds_that_cannot_be_are_refused(rooms):
     with pytest.raises(HandsightError, match="there is no split 'dev'; there are train, validation and test"):
         rooms.rooms("dev")
+    with pytest.raises(HandsightError, match="rooms: a location's seed is -1; it is 0 or more"):
+        rooms.enter(Location("kitchen-01", -1))

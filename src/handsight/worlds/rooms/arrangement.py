@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from handsight.errors import HandsightError
 from handsight.worlds.places import REACH_M, Location
 from handsight.worlds.rooms.fixtures import Surface
 from handsight.worlds.rooms.kinds import KINDS, ROOM_KINDS, Where, kinds_of
@@ -89,9 +90,11 @@ def arrange(location: Location) -> Arrangement:
     """Return the room of a location as it is found there; the same each time.
 
     Raises:
-        HandsightError: there is no such room.
+        HandsightError: there is no such room, or the seed is below 0.
     """
     kind, number = check_room(location.room)
+    if location.seed < 0:
+        raise HandsightError(f"rooms: a location's seed is {location.seed}; it is 0 or more")
     plan = plan_of(location.room)
     rng = generator(ROOM_KINDS.index(kind), number, location.seed, LOCATION)
     laid = _Laid(plan, rng)

@@ -112,9 +112,8 @@ class Rooms:
         """Go to a location as it was before anything was done there, and look.
 
         Raises:
-            HandsightError: there is no such room, or no OpenGL to draw with.
+            HandsightError: there is no such room, the seed is below 0, or there is no OpenGL to draw with.
         """
-        self._found = self._simulation = self._sight = None
         found = arrange(location)
         view = self._opened()
         simulation = Simulation(build(load_mujoco(), found), found.plan.size_m)
