@@ -8,12 +8,12 @@ from handsight.worlds import WORLDS, Rooms, RoomVisits
 from handsight.worlds.places import DIRECTIONS, FORCES_N, Location
 
 EYE = "observation.images.eye"
-SIZE = 32
+SIZE, ATTEMPTS_N = 32, 20
 
 
 @pytest.fixture(scope="module")
 def visits():
-    world = RoomVisits(attempts=4, image_size=SIZE, reach_m=float("inf"))
+    world = RoomVisits(attempts=ATTEMPTS_N, image_size=SIZE, reach_m=float("inf"))
     yield world
     world.close()
 
@@ -31,11 +31,11 @@ def test_the_same_forces_in_the_same_place_give_the_same_pictures(visits):
     for index in range(6):
         episode = visits.episode(3, index)
         frames, facts = episode.frames, episode.facts
-        assert len(frames[EYE]) == 5
+        assert len(frames[EYE]) == ATTEMPTS_N + 1
         sight = place.enter(Location(facts["room"], facts["room_seed"]))
         np.testing.assert_array_equal(frames[EYE][0], sight.image)
         touched = 0
-        for nth in range(4):
+        for nth in range(ATTEMPTS_N):
             u, v = frames["force.point"][nth] * SIZE - 0.5
             direction = direction_of(frames["force.heading_rad"][nth, 0], frames["force.rise_rad"][nth, 0])
             newtons = float(frames["force.newtons"][nth, 0])
