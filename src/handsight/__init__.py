@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from handsight.encoders import load_encoder as load_encoder
     from handsight.errors import HandsightError as HandsightError
     from handsight.export import export as export_encoder  # noqa: F401 - public under this name
+    from handsight.methods.segmenter import load_segmenter as load_segmenter
     from handsight.recordings import Feature as Feature
     from handsight.recordings import Needs as Needs
     from handsight.recordings import Recording as Recording
@@ -37,6 +38,7 @@ _PLACES: dict[str, tuple[str, str | None]] = {
     # Not `export`: the module of that name would take its place once it is imported.
     "export_encoder": ("handsight.export", "export"),
     "load_encoder": ("handsight.encoders", "load_encoder"),
+    "load_segmenter": ("handsight.methods.segmenter", "load_segmenter"),
     "methods": ("handsight.methods", None),
     "pretrain": ("handsight.training", "pretrain"),
     "worlds": ("handsight.worlds", None),

@@ -7,6 +7,7 @@ from typing import Any
 
 from conformance_guide import example
 
+from experiences import write_experiences
 from handsight import methods
 from handsight.methods import (
     BYOL,
@@ -16,6 +17,7 @@ from handsight.methods import (
     AutoEncoder,
     CuriousRobot,
     EquiMod,
+    LearningToInteract,
     SimCLR,
     SimCLRTT,
     Supervised,
@@ -83,6 +85,13 @@ METHODS: dict[str, Method] = {
         lacks="stream 'grasp.angle_rad'",
         options={"grasp_steps": 0, "head_width": 0.02},
         record=write_interactions,
+    ),
+    "learning-to-interact": Method(
+        LearningToInteract,
+        losses=("score", "embedding", "force"),
+        lacks="stream 'observation.depth_m'",
+        options={"hidden": 16, "rounds": 0, "frozen_rounds": 0},
+        record=write_experiences,
     ),
     "supervised": Method(Supervised, losses=("cross_entropy",), lacks="fact 'category'"),
     "the guide's": Method(example("align_uniform").AlignUniform, losses=("alignment_uniformity",)),

@@ -7,14 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-import torch
 from torch import Tensor
 
 from handsight.augmentation import Augmentation
 from handsight.encoders import Encoder
 from handsight.encoders.encoder import POOLED
 from handsight.methods.curious_robot import AS_IT_IS
-from handsight.methods.method import Method, build_encoder
+from handsight.methods.method import Method, build_encoder, hold_beyond
 from handsight.objectives import PictureDecoder, reconstruction_loss
 from handsight.recordings import Batch, Needs
 
@@ -59,7 +58,7 @@ class AutoEncoder(Method):
         self.augmentation = replace(augmentation, size=self.encoder.image_size)
         self.needs = dict(self.default_needs)
         self.tap = tap
-        shape = _hold_beyond(self.encoder, tap)
+        shape = hold_beyond(self.encoder, tap)
         self.decoder = PictureDecoder(shape, self.encoder.image_size, decoder_width)
 
     def losses(self, batches: Mapping[str, Batch]) -> Iterator[dict[str, Tensor]]:
@@ -67,23 +66,3 @@ class AutoEncoder(Method):
         pictures = batches["image"]["views"].flatten(0, 1)
         painted = self.decoder(self.encoder.forward_tap(pictures, self.tap))
         yield {"reconstruction": reconstruction_loss(painted, pictures)}
-
-
-def _hold_beyond(encoder: Encoder, tap: str) -> tuple[int, ...]:
-    """Keep an encoder's weights that a tap does not depend on from being trained; return the tap's shape."""
-    encoder.check_tap(tap)
-    weights = [weight for weight in encoder.parameters() if weight.requires_grad]
-    side, was_training = encoder.image_size, encoder.training
-    black = next(encoder.parameters()).new_zeros(1, 3, side, side)
-    encoder.eval()
-    with torch.enable_grad():
-        seen = encoder.forward_tap(black, tap)
-    encoder.train(was_training)
-    trained = seen.requires_grad  # not so where all of the encoder is held already
-    reached = (
-        torch.autograd.grad(seen.sum(), weights, allow_unused=True) if trained else [None] * len(weights)
-    )
-    for weight, gradient in zip(weights, reached, strict=True):
-        if gradient is None:
-            weight.requires_grad_(False)
-    return tuple(seen.shape[1:])

@@ -16,12 +16,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 
 from handsight.augmentation import Augmentation
 from handsight.encoders import Encoder
 from handsight.encoders.unet import STRIDE, UNET
+from handsight.errors import HandsightError
 from handsight.methods.acting import ActingMethod, Difference, Kernel, Oracle
-from handsight.methods.method import Optimisation, Stage, build_encoder
+from handsight.methods.method import Optimisation, Stage, build_encoder, hold_beyond
 from handsight.methods.rounds import Phase, Plan
 from handsight.methods.segmenter import Segmenter
 from handsight.objectives.attempted import force_targets, score_targets
@@ -60,7 +62,7 @@ class LearningToInteract(ActingMethod):
         init: weights to begin with: an earlier run.
         augmentation: what is done to each picture; its depth, masks and points are mirrored with it, and
             nothing is cropped.
-        rounds: of acting and learning, without testing forces.
+        rounds: of acting and learning, without testing forces; 0 leaves them out.
         force_rounds: after them, with forces; 0 leaves them out.
         prefill: locations acted at before the first round of either.
         locations: acted at in a round.
@@ -83,8 +85,9 @@ class LearningToInteract(ActingMethod):
     """
 
     name: ClassVar[str] = "learning-to-interact"
+    # The paper's decay of 1e-4 is added to gradients summed over a batch of 64; ours are means.
     optimisation: ClassVar[Optimisation] = Optimisation(
-        batch_size=64, epochs=1, optimiser="adam", learning_rate=5e-4, weight_decay=1e-4
+        batch_size=64, epochs=1, optimiser="adam", learning_rate=5e-4, weight_decay=1e-4 / 64
     )
     default_needs: ClassVar[Mapping[str, Needs]] = {
         NEED: Needs(
@@ -131,8 +134,11 @@ class LearningToInteract(ActingMethod):
         self.encoder = build_encoder(encoder, image_size, encoder_options, init)
         self.augmentation = replace(augmentation, size=self.encoder.image_size)
         self.needs = dict(self.default_needs)
-        self.heads = InteractionHeads(self.encoder.tap_shape(self.encoder.taps[-2])[0], hidden)
-        phases = [Phase(rounds, prefill, locations, attempts, updates)]
+        channels = hold_beyond(self.encoder, self.encoder.taps[-2])[0]
+        self.heads = InteractionHeads(channels, hidden)
+        if rounds == force_rounds == 0:
+            raise HandsightError("rounds and force_rounds are 0; give one of them, or both")
+        phases = [Phase(rounds, prefill, locations, attempts, updates)] if rounds else []
         if force_rounds:
             phases.append(
                 Phase(force_rounds, prefill, locations, force_attempts, force_updates, True, frozen_rounds)
@@ -160,11 +166,13 @@ class LearningToInteract(ActingMethod):
         batch = batches[NEED]
         phase = self.plan.phases[self.plan.at_step(self._step).phase]
         frozen = self.plan.frozen(self._step)
-        told = self.segmenter.tell(batch["views"][:, 0], batch["observation.depth_m"], detection=not frozen)
+        images = batch["views"][:, 0]
+        depth_m = _nearest(batch["observation.depth_m"], images.shape[-1])
+        told = self.segmenter.tell(images, depth_m, detection=not frozen)
         grid = told.scores.shape[-1]
         points = _cells(batch["attempts.point"], self.encoder.image_size, grid)
         feedback = batch["attempts.feedback"].round().long()
-        masks = (batch["attempts.mask"] > 0.5) & (feedback > 0)[..., None, None]
+        masks = (_nearest(batch["attempts.mask"], grid) > 0.5) & (feedback > 0)[..., None, None]
         foreground, background = score_targets(points, feedback, grid, self.kernel)
         embedding, ious = embedding_loss_and_ious(told.embeddings, masks)
         self._seen.append((batch["clip"], priority(picture_scores(ious))))
@@ -211,6 +219,15 @@ class LearningToInteract(ActingMethod):
         )
         valid = found.valid[0]
         return found.points[0][valid].numpy(), found.bins[0][valid].numpy()
+
+
+def _nearest(maps: Tensor, side: int) -> Tensor:
+    """Return maps `[B, …, h, w]` with sides of this length: recordings may have been made at another size."""
+    if maps.shape[-2:] == (side, side):
+        return maps
+    channels = maps.reshape(len(maps), -1, *maps.shape[-2:])
+    resized = functional.interpolate(channels, (side, side), mode="nearest-exact")
+    return resized.view(*maps.shape[:-2], side, side)
 
 
 def _cells(points: Tensor, size: int, grid: int) -> Tensor:

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, is_dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
+import torch
 from torch import Tensor, nn
 
 from handsight.augmentation import Augmentation
@@ -158,6 +159,26 @@ def build_encoder(
     if isinstance(encoder, Encoder):
         return encoder
     return Encoder(encoder, image_size, options=encoder_options, weights=init)
+
+
+def hold_beyond(encoder: Encoder, tap: str) -> tuple[int, ...]:
+    """Keep an encoder's weights that a tap does not depend on from being trained; return the tap's shape."""
+    encoder.check_tap(tap)
+    weights = [weight for weight in encoder.parameters() if weight.requires_grad]
+    side, was_training = encoder.image_size, encoder.training
+    black = next(encoder.parameters()).new_zeros(1, 3, side, side)
+    encoder.eval()
+    with torch.enable_grad():
+        seen = encoder.forward_tap(black, tap)
+    encoder.train(was_training)
+    trained = seen.requires_grad  # not so where all of the encoder is held already
+    reached = (
+        torch.autograd.grad(seen.sum(), weights, allow_unused=True) if trained else [None] * len(weights)
+    )
+    for weight, gradient in zip(weights, reached, strict=True):
+        if gradient is None:
+            weight.requires_grad_(False)
+    return tuple(seen.shape[1:])
 
 
 def _plain(value: Any) -> Any:

@@ -23,6 +23,7 @@ from handsight.encoders.batches import batches, evaluating
 from handsight.encoders.depth import Depths, depth_batches
 from handsight.encoders.folder import WEIGHTS as ENCODER_WEIGHTS
 from handsight.encoders.folder import find_folder, replace_file, weights_file
+from handsight.encoders.unet import STRIDE
 from handsight.errors import HandsightError
 from handsight.objectives import InteractionHeads
 from handsight.objectives.interaction import Told
@@ -58,8 +59,8 @@ class Things:
 class Segmenter(nn.Module):
     """Pictures in, the things in them out. It holds the encoder and the heads it is given, and nothing more.
 
-    The heads stand on the encoder's last map. Depth is for encoders that take it; the others see the colours
-    alone, whether it is given or not.
+    The heads stand on the encoder's last map, brought to a cell for each `STRIDE` × `STRIDE` pixels of its
+    input. Depth is for encoders that take it; the others see the colours alone, whether it is given or not.
 
     Args:
         encoder: one that pictures are stretched for, so that each cell has a place in the picture.
@@ -188,7 +189,12 @@ class Segmenter(nn.Module):
             ) from error
 
     def _map(self, images: Tensor, depth_m: Tensor | None) -> Tensor:
-        return self.encoder.forward_tap(images, self.tap, depth_m if self.encoder.takes_depth else None)
+        """Return the encoder's last map, on the grid of cells: other trunks' are brought to it bilinearly."""
+        features = self.encoder.forward_tap(images, self.tap, depth_m if self.encoder.takes_depth else None)
+        grid = self.encoder.image_size // STRIDE
+        if features.shape[-1] == grid:
+            return features
+        return nn.functional.interpolate(features, (grid, grid), mode="bilinear")
 
 
 def load_segmenter(path: str | Path, device: str | torch.device | None = None) -> Segmenter:

@@ -1,0 +1,148 @@
+"""The experiment behind the tables of learning to interact: an agent acts in rooms, and is measured.
+
+A cell lets one agent act and learn, and measures on sights of rooms that it never was in what things it
+tells, with their masks and their mass.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import filelock
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from handsight.encoders import Encoder
+from handsight.evaluation.detection import MASS_CLASSES
+from handsight.evaluation.matching import confusion, rows_normalised
+from handsight.evaluation.things import (
+    FIGURES,
+    Sights,
+    Teller,
+    draw_locations,
+    figures_by_room,
+    look_around,
+    told_in,
+)
+from handsight.methods.learning_to_interact import LearningToInteract
+from handsight.studies.cells import Cell, Outcome, Score
+from handsight.studies.controls import build_method
+from handsight.training import duration_s, pretrain, read_log
+from handsight.worlds import Rooms
+
+WATCHED = ("box AP50", "mask AP50", "mass accuracy")
+"""What is looked at on validation rooms while the agent learns."""
+
+EVERYTHING = -20.0
+"""A logit below which no thing is told: average precision wants the unsure ones too."""
+
+
+def run(cell: Cell, work: Path) -> Outcome:
+    """Run a cell.
+
+    Its settings: `place` (options of the rooms), `method` (`name` and the constructor's arguments; of
+    `random` those of the network alone), `training` (fields of `Training`), `looks` (how often validation
+    rooms are looked at), and how many `test` and `validation` sights there are.
+    """
+    settings = cell.settings
+    place = Rooms(**settings["place"])
+    arguments = dict(settings["method"])
+    name = arguments.pop("name")
+    torch.manual_seed(cell.seed)
+    facts: dict[str, Any] = {}
+    curves: dict[str, Any] = {}
+    if name == "random":
+        method = LearningToInteract(**arguments)
+    else:
+        built = build_method(name, arguments)
+        assert isinstance(built, LearningToInteract)
+        method = built
+        validation = sights_of(place, "validation", settings["validation"], work)
+        watched: dict[str, list[float]] = {"x": [], **{measure: [] for measure in WATCHED}}
+
+        def look(encoder: Encoder, step: int) -> Mapping[str, float]:
+            found = figures_by_room(told_in(validation, teller(method)), validation.room)
+            watched["x"].append(step)
+            for measure in WATCHED:
+                watched[measure].append(found[measure][0])
+            return {measure: found[measure][0] for measure in WATCHED if np.isfinite(found[measure][0])}
+
+        folder = work / f"run-{cell.key}"
+        steps = method.plan.steps
+        pretrain(
+            method,
+            place,
+            out=folder,
+            seed=cell.seed,
+            monitors=(look,),
+            monitor_every=max(1, steps // settings["looks"]),
+            **settings["training"],
+        )
+        log = read_log(folder)
+        curves = _curves(log)
+        facts = {"training seconds": duration_s(log), "locations": method.plan.locations, "steps": steps}
+    test = sights_of(place, "test", settings["test"], work)
+    place.close()
+    pictures = told_in(test, teller(method.eval()))
+    table = confusion(pictures).sum(axis=0)
+    facts |= {
+        "confusion": np.nan_to_num(rows_normalised(table)).tolist(),
+        "found": table.sum(axis=1).tolist(),
+        "to be found": np.bincount(test.bins, minlength=len(MASS_CLASSES)).tolist(),
+    }
+    return Outcome(_scores(figures_by_room(pictures, test.room)), curves, facts)
+
+
+def sights_of(place: Rooms, split: str, count: int, work: Path) -> Sights:
+    """Return sights of a split's rooms, the same for all cells of a place, made by whichever is first."""
+    said = json.dumps([place.options(), split, count], sort_keys=True)
+    path = work / f"sights-{hashlib.blake2b(said.encode(), digest_size=6).hexdigest()}.npz"
+    with filelock.FileLock(path.with_suffix(".lock")):
+        if not path.exists():
+            locations = draw_locations(place, split, count, seed=("validation", "test").index(split))
+            begun = path.with_suffix(".part.npz")
+            look_around(place, locations).save(begun)
+            begun.replace(path)
+    return Sights.load(path)
+
+
+def teller(method: LearningToInteract) -> Teller:
+    """Return what tells things by a method's network as it is."""
+    segmenter = method.segmenter
+
+    def tell(images: NDArray[np.uint8], depths_m: NDArray[np.float32]) -> Any:
+        training = method.training
+        try:
+            return segmenter.segment(images, depths_m, EVERYTHING, batch_size=len(images))
+        finally:
+            method.train(training)
+
+    return tell
+
+
+def _scores(figures: Mapping[str, tuple[float, NDArray[np.float64]]]) -> dict[str, Score]:
+    """Return figures as scores by room: the jackknife's pseudo-values, their mean the figure."""
+    scores = {}
+    for name in FIGURES:
+        whole, without = figures[name]
+        if np.isfinite(whole) and np.isfinite(without).all():
+            pseudo = len(without) * whole - (len(without) - 1) * without
+            scores[name] = Score(pseudo - pseudo.mean() + whole, np.ones(len(without)))
+    return scores
+
+
+def _curves(log: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return what was watched, and how often points lay on things, along the steps."""
+    curves: dict[str, Any] = {}
+    for measure in (*WATCHED, "hits_chosen", "hits_random", "successes"):
+        rows = [entry for entry in log if measure in entry]
+        curves[measure] = {
+            "x": [entry["step"] + 1 for entry in rows],
+            "y": [entry[measure] for entry in rows],
+        }
+    return curves

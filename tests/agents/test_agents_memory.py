@@ -1,0 +1,234 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from blocks_place import Block, Blocks
+
+import handsight as hs
+from handsight.agents import make_memory
+from handsight.agents.exploration import FEEDBACK, MASK, POINT
+from handsight.agents.gathering import EXPERIENCE, Waiting
+from handsight.errors import HandsightError
+from handsight.methods import LearningToInteract, SimCLR
+from handsight.recordings import Recording, check
+
+NETWORK = {"image_size": 90, "encoder_options": {"width": 0.1}, "hidden": 8}
+PLAN = {
+    "rounds": 3, "force_rounds": 2, "prefill": 6, "locations": 3, "attempts": 8, "force_attempts": 4,
+    "updates": (1, 2), "force_updates": (2, 2), "frozen_rounds": 1,
+}  # fmt: skip
+TRAINING = {
+    "batch_size": 4,
+    "log_every": 1,
+    "checkpoint_every": 2,
+    "accelerator": "cpu",
+    "precision": "32-true",
+}
+
+
+class Failing(Blocks):
+    def apply_force(self, *arguments):
+        return replace(super().apply_force(*arguments), diverged=True)
+
+
+def blocks(**options):
+    things = (
+        Block(6, 6, 5, (200, 30, 30), size=24),
+        Block(40, 8, 30, (30, 200, 30), size=30),
+        Block(50, 55, 200, (30, 30, 200), size=30, mass_kg=5),
+    )
+    return Blocks(things, **options)
+
+
+def method(**options):
+    torch.manual_seed(0)
+    return LearningToInteract(**{**NETWORK, **PLAN, **options})
+
+
+def told(folder: Path) -> list[dict]:
+    lines = (folder / "log.jsonl").read_text().splitlines()
+    return [{key: value for key, value in json.loads(line).items() if key != "seconds"} for line in lines]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> Path:
+    return hs.pretrain(method(), blocks(), out=tmp_path_factory.mktemp("whole") / "run", **TRAINING)
+
+
+def test_a_run_acts_learns_and_keeps_what_it_went_through(whole):
+    plan = method().plan
+    assert [line["step"] for line in told(whole)] == list(range(plan.steps))
+    assert all(("force" in line) == (line["step"] >= plan.first_step(1)) for line in told(whole))
+    recording = Recording(whole / EXPERIENCE)
+    assert recording.num_episodes == plan.locations == recording.num_frames
+    assert check(whole / EXPERIENCE) == []
+    feedback, mask = recording.stream(FEEDBACK), recording.stream(MASK)
+    assert (feedback[:15] >= 0).all()  # eight attempts without forces, four with them
+    assert (feedback[15:, 4:] == -1).all()
+    assert set(np.unique(feedback[:15])) <= {0, 1}
+    assert (mask.any(axis=(2, 3)) == (feedback > 0)).all()
+    assert mask.any(), "nothing moved in all this time"
+    assert set(recording.facts["round"].tolist()) == set(range(7))
+    np.testing.assert_array_equal(
+        recording.facts["attempts_n"], recording.facts["chosen_n"] + recording.facts["random_n"]
+    )
+
+
+def test_what_was_learned_can_be_loaded_and_used(whole):
+    segmenter = hs.load_segmenter(whole)
+    sight = blocks().enter(None)
+    (things,) = segmenter.segment(sight.image[None], sight.depth_m[None], threshold=-50.0)
+    assert things.masks.shape[1:] == (90, 90)
+    assert hs.load_encoder(whole).embed(sight.image[None]).shape == (1, hs.load_encoder(whole).embedding_size)
+
+
+def test_other_methods_train_on_what_it_went_through(whole, tmp_path):
+    network = {
+        "encoder": "resnet18",
+        "image_size": 30,
+        "encoder_options": {"channels": [4, 4, 8, 8], "stem_width": 4},
+    }
+    run = hs.pretrain(
+        SimCLR(**network),
+        Recording(whole / EXPERIENCE),
+        out=tmp_path / "simclr",
+        steps=1,
+        batch_size=4,
+        split="all",
+    )
+    assert (run / "encoder").exists()
+
+
+def test_it_learns_from_a_recording_as_from_its_memory(whole, tmp_path):
+    run = hs.pretrain(method(), Recording(whole / EXPERIENCE), out=tmp_path / "again", steps=2, **TRAINING)
+    assert {"score", "embedding"} <= told(run)[-1].keys()
+
+
+def test_a_batch_holds_different_experiences_of_the_phase(tmp_path):
+    made = method(force_rounds=2)
+    memory = make_memory(made, blocks(), tmp_path, batch_size=4, seed=0, split="train", workers=1)
+    try:
+        seen = set()
+        for step in range(made.plan.steps):
+            memory.turn_to(step, made.acting_weights)
+            batch = memory.batch("experience", step)
+            this = made.plan.at_step(step)
+            drawn = batch["clip"].tolist()
+            assert len(set(drawn)) == 4
+            assert min(drawn) >= made.plan.first_location(this.phase)
+            assert max(drawn) < this.first_location + this.locations
+            halves = [memory.batch("experience", step, rank, 2)["clip"] for rank in (0, 1)]
+            assert torch.cat(halves).tolist() == drawn
+            memory.learn(batch["clip"], torch.full((4,), 0.02))
+            seen |= set(drawn)
+        assert len(seen) > 4
+    finally:
+        memory.close()
+    recorded = Recording(tmp_path / EXPERIENCE).stream(POINT)
+    assert torch.equal(batch[POINT], torch.from_numpy(recorded[drawn].copy()))
+
+
+def test_what_is_of_little_use_is_drawn_rarely(tmp_path):
+    made = method(rounds=1, force_rounds=0, prefill=20, locations=1, attempts=1, updates=(200, 200))
+    counts = {}
+    for prioritised in (True, False):
+        made.prioritised = prioritised
+        memory = make_memory(
+            made, blocks(), tmp_path / str(prioritised), batch_size=4, seed=0, split="train", workers=1
+        )
+        memory.learn(torch.arange(10), torch.full((10,), 0.02))
+        drawn = torch.cat([torch.from_numpy(memory._draw("experience", step)) for step in range(200)])
+        memory.close()
+        counts[prioritised] = int((drawn < 10).sum())
+    assert counts[False] == pytest.approx(200 * 4 * 10 / 21, rel=0.15)
+    assert counts[True] < counts[False] / 3
+
+
+def test_the_oldest_are_forgotten(tmp_path):
+    made = method(rounds=3, force_rounds=0, prefill=6, locations=3, memory_capacity=5)
+    memory = make_memory(made, blocks(), tmp_path, batch_size=4, seed=0, split="train", workers=1)
+    try:
+        memory.turn_to(made.plan.steps - 1, made.acting_weights)
+        drawn = memory.batch("experience", made.plan.steps - 1)["clip"]
+        assert drawn.min() >= made.plan.locations - 5
+    finally:
+        memory.close()
+
+
+KILLED = """
+import sys
+sys.path[:0] = {path!r}
+from test_agents_memory import blocks, hs, method, TRAINING
+if __name__ == "__main__":
+    hs.pretrain(method(), blocks(), out={out!r}, **TRAINING)
+"""
+
+
+@pytest.mark.parametrize("moment", ["filling", "step 1", "step 6"])
+def test_a_run_that_is_killed_goes_on_as_if_it_had_not_been(moment, whole, tmp_path):
+    out = tmp_path / "run"
+    code = KILLED.format(path=[str(Path(__file__).parent)], out=str(out))
+    process = subprocess.Popen([sys.executable, "-c", code], env=dict(os.environ), stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and process.poll() is None and not _reached(out, moment):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    run = hs.pretrain(method(), blocks(), out=out, **TRAINING)
+    one, other = (Recording(folder / EXPERIENCE) for folder in (whole, run))
+    assert one.num_episodes == other.num_episodes
+    for name, feature in one.features.items():
+        if feature.is_camera:
+            assert (one.frames(range(one.num_frames)) == other.frames(range(one.num_frames))).all()
+        else:
+            np.testing.assert_array_equal(one.stream(name), other.stream(name), err_msg=name)
+    assert told(whole) == told(run)
+
+
+def _reached(out: Path, moment: str) -> bool:
+    if moment == "filling":
+        journal = list((out / EXPERIENCE).rglob("*.arrow"))
+        return bool(journal) and sum(path.stat().st_size for path in journal) > 20_000
+    log = out / "log.jsonl"
+    return log.exists() and len(log.read_text().splitlines()) > int(moment.split()[1])
+
+
+def test_ctrl_c_while_the_world_is_waited_for_is_heard(tmp_path):
+    made = method()
+    memory = make_memory(made, blocks(), tmp_path, batch_size=4, seed=0, split="train", workers=1)
+    memory.stopping = lambda: True
+    with pytest.raises(Waiting):
+        memory.turn_to(0, made.acting_weights)
+    memory.close()
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda out: hs.pretrain(SimCLR(image_size=90), blocks(), out=out, steps=1),
+         "simclr does not act while it learns, it takes recordings; .*learning-to-interact"),
+        (lambda out: hs.pretrain(method(), blocks(image_size=120), out=out, **TRAINING),
+         "blocks shows pictures of 120 pixels and learning-to-interact learns from 90"),
+        (lambda out: hs.pretrain(method(), blocks(), out=out, **{**TRAINING, "batch_size": 7}),
+         r"a batch of 7 is larger than the 6 locations .*\(--prefill\)"),
+        (lambda out: method(rounds=0, force_rounds=0), "rounds and force_rounds are 0"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_is_refused(make, said, tmp_path):
+    with pytest.raises(HandsightError, match=said):
+        make(tmp_path / "run")
+    assert not (tmp_path / "run" / EXPERIENCE).exists()
+
+
+def test_a_world_that_fails_is_told_of(tmp_path):
+    place = Failing(blocks().blocks)
+    with pytest.raises(HandsightError, match="the simulation failed at 10 locations one after another"):
+        hs.pretrain(method(), place, out=tmp_path / "run", **TRAINING)
