@@ -108,6 +108,18 @@ def test_what_is_told_is_learned_from_as_if_it_had_been_seen():
     np.testing.assert_array_equal(told.image, arrival.sight.image)
 
 
+def test_the_mass_class_of_what_is_touched_is_told_as_the_bin():
+    masses = (0.2, 0.5, 7.0)
+    blocks = (Block(12, 12 + 24 * n, 30, RED, mass_kg=mass) for n, mass in enumerate(masses))
+    place = Blocks(tuple(blocks), reach_m=3.0)
+    points = np.array([(5, 5), (5, 13), (5, 21), (20, 5)])
+    told = told_experience(
+        arrive(place, AT, Acting()), points, place.instances(), place.reach_m, SelfSupervision()
+    )
+    assert told.feedback.tolist() == [*[Feedback.RIGHT] * 3, Feedback.FAILED]
+    assert told.bins.tolist() == [0, 1, 2, 0]
+
+
 def test_what_is_too_small_to_be_judged_fails_and_leaves_no_mask():
     place = Blocks((Block(12, 12, 30, RED, size=3),))
     arrival = arrive(place, AT, Acting())

@@ -36,6 +36,19 @@ def test_cosine_is_torchs_after_warmup(warmup):
     assert found == sorted(found[:warmup]) + sorted(found[warmup:], reverse=True)
 
 
+@pytest.mark.parametrize("warmup", [0, 10])
+def test_steps_are_those_of_mask_rcnn(warmup):
+    found = rates(steps=900, schedule="steps", warmup_steps=warmup)
+    optimiser = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.1)
+    schedule = torch.optim.lr_scheduler.MultiStepLR(optimiser, [600, 800])
+    for step, rate in enumerate(found):
+        if step >= warmup:
+            assert rate == pytest.approx(schedule.get_last_lr()[0])
+        optimiser.step()
+        schedule.step()
+    assert len(set(found[warmup:])) == 3
+
+
 def test_warmup_longer_than_the_run_never_reaches_the_rate():
     assert rates(steps=5, schedule="cosine", warmup_steps=10)[-1] == pytest.approx(0.05)
 

@@ -122,7 +122,8 @@ class Experience:
         room: the location's.
         seed: the location's.
         points: int64 `[N, 2]`, rows and columns of the cells acted upon.
-        bins: int64 `[N]`, of the forces that were predicted; the largest where forces were not tested.
+        bins: int64 `[N]`, of the forces that were predicted; the largest where forces were not tested; the
+            mass class of what was touched where an oracle told the masks.
         feedback: int64 `[N]`, values of `Feedback`.
         masks: bool `[N, G, G]`, what moved; empty where an attempt failed.
         tries_n: int64 `[N]`, forces that were applied.

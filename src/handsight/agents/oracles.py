@@ -86,16 +86,27 @@ def told_masks(
         bool `[N, G, G]`: all that is seen of the thing, read in the middle of each cell; empty where the
         point is on no movable thing, or out of reach.
     """
-    within = sample(depth_m <= reach_m)
     things = [sample(thing.mask) for thing in instances]
-    masks = np.zeros((len(points), *within.shape), bool)
-    for mask, (row, column) in zip(masks, points.tolist(), strict=True):
+    touched = _touched(points, things, depth_m, reach_m)
+    masks = np.zeros((len(points), *sample(depth_m).shape), bool)
+    for mask, number in zip(masks, touched, strict=True):
+        if number is not None:
+            mask[:] = things[number]
+    return masks
+
+
+def _touched(
+    points: Integers, things: Sequence[Mask], depth_m: NDArray[np.float32], reach_m: float
+) -> list[int | None]:
+    """Return which of the things, whose masks on the grid these are, is at each point within reach."""
+    within = sample(depth_m <= reach_m)
+    touched = []
+    for row, column in points.tolist():
         if not (0 <= row < len(within) and 0 <= column < len(within)):
             raise HandsightError(f"point {(row, column)} is outside the grid of {within.shape} cells")
-        found = next((thing for thing in things if thing[row, column]), None)
-        if found is not None and within[row, column]:
-            mask[:] = found
-    return masks
+        at = (number for number, thing in enumerate(things) if thing[row, column])
+        touched.append(next(at, None) if within[row, column] else None)
+    return touched
 
 
 def told_experience(
@@ -107,8 +118,8 @@ def told_experience(
 ) -> Experience:
     """Return what the agent would learn from if it were told the masks: nothing is pushed.
 
-    Success is judged as ever, by the mask around the point, and says nothing of forces, as in the first
-    stage.
+    Success is judged as ever, by the mask around the point. The force's bin is the mass class of what is
+    touched, told too: no force was tested, and what moves a thing may be another bin's. On nothing it is 0.
 
     Args:
         arrival: where it is.
@@ -117,10 +128,13 @@ def told_experience(
         reach_m: how far the agent reaches.
         senses: by which success is judged.
     """
-    masks = told_masks(points, instances, arrival.sight.depth_m, reach_m)
+    depth_m = arrival.sight.depth_m
+    masks = told_masks(points, instances, depth_m, reach_m)
+    touched = _touched(points, [sample(thing.mask) for thing in instances], depth_m, reach_m)
     attempts = []
-    for (row, column), mask in zip(points.tolist(), masks, strict=True):
+    for (row, column), mask, number in zip(points.tolist(), masks, touched, strict=True):
         works = senses.succeeded(mask, (row, column))
         feedback = Feedback.RIGHT if works else Feedback.FAILED
-        attempts.append(Attempt((row, column), 0, feedback, mask if works else np.zeros_like(mask), 0))
+        mass = 0 if number is None else instances[number].mass_class
+        attempts.append(Attempt((row, column), mass, feedback, mask if works else np.zeros_like(mask), 0))
     return Experience.of(arrival, attempts)

@@ -30,10 +30,15 @@ def make_optimiser(module: nn.Module, settings: Optimisation) -> torch.optim.Opt
 
 
 def learning_rate(settings: Optimisation, step: int, steps: int) -> float:
-    """Return the learning rate of step `step` of `steps`."""
+    """Return the learning rate of step `step` of `steps`.
+
+    The schedule `steps` is Mask R-CNN's: a tenth after 60,000 and again after 80,000 of 90,000.
+    """
     if step < settings.warmup_steps:
         return settings.learning_rate * (step + 1) / settings.warmup_steps
     if settings.schedule == "constant":
         return settings.learning_rate
+    if settings.schedule == "steps":
+        return settings.learning_rate * 0.1 ** ((3 * step >= 2 * steps) + (9 * step >= 8 * steps))
     done = (step - settings.warmup_steps) / max(1, steps - settings.warmup_steps)
     return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * done))

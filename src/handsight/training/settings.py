@@ -10,7 +10,7 @@ from handsight.methods import Method, Optimisation
 
 Precision = Literal["auto", "32-true", "bf16-mixed"]
 Optimiser = Literal["adamw", "adam", "sgd", "rmsprop"]
-Schedule = Literal["constant", "cosine"]
+Schedule = Literal["constant", "cosine", "steps"]
 TrainingSplit = Literal["train", "validation", "test", "all"]
 
 CHOICES: dict[str, tuple[str, ...]] = {
