@@ -31,6 +31,7 @@ from handsight.objectives import (
     mean_squared_error,
     nt_xent,
     reconstruction_loss,
+    robust_set_loss,
     score_loss,
     vicreg,
 )
@@ -119,6 +120,12 @@ def attempted(batch: int, generator: torch.Generator) -> dict[str, Tensor]:
     return drawn | {name: torch.rand(batch, 4, 4, generator=generator) for name in targets}
 
 
+def masked(batch: int, generator: torch.Generator) -> dict[str, Tensor]:
+    """Draw logits of cells and noisy masks."""
+    logits = torch.randn(batch, 5, 4, generator=generator)
+    return {"logits": logits, "masks": torch.rand(batch, 5, 4, generator=generator)}
+
+
 def grouped(batch: int, generator: torch.Generator) -> dict[str, Tensor]:
     """Draw embeddings of cells, near enough that no gradient is truncated, and masks."""
     embeddings = 0.1 * torch.randn(batch, 3, 4, 4, generator=generator)
@@ -149,6 +156,7 @@ LOSSES: dict[str, Loss] = {
     "score_loss": Loss(score_loss, attempted, stops=("foreground", "background")),
     "force_loss": Loss(force_loss, maps("logits", "targets"), stops=("targets",)),
     "embedding_loss": Loss(embedding_loss, grouped, unchanged_by=("order", "shift")),
+    "robust_set_loss": Loss(robust_set_loss, masked, stops=("masks",)),
     "identity_loss": Loss(identity_loss, pairs, unchanged_by=CONTRAST),
     "the guide's alignment and uniformity": Loss(
         example("uniformity").alignment_uniformity, two_embeddings, fewest=2, unchanged_by=CONTRAST

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from handsight.encoders import Encoder
+from handsight.encoders import Encoder, load_encoder
 from handsight.encoders.depth import check_depth, fit_depth
 from handsight.encoders.preprocessing import Preprocessing
 from handsight.encoders.unet import UNET
@@ -153,3 +153,25 @@ def test_what_was_measured_nowhere_and_nothing_at_all_pass():
     check_depth(torch.empty(0, 4, 4))
     check_depth(torch.tensor([99.0, 101.0, 30.0]))
     check_depth(torch.ones(3, 3, dtype=torch.float64))
+
+
+def test_networks_of_timm_take_depth_as_a_fourth_channel(tmp_path):
+    torch.manual_seed(0)
+    options = {"channels": [4, 4, 8, 8], "stem_width": 4, "in_chans": 4}
+    encoder = Encoder("resnet18", 32, options=options).eval()
+    images, depth = drawn(2, 3, 32, 32), 3 * drawn(2, 32, 32, seed=1)
+    assert encoder.takes_depth
+    colours = encoder.preprocessing(images)
+    torch.testing.assert_close(encoder(images, depth), encoder.trunk(torch.cat([colours, depth[:, None]], 1)))
+    assert not torch.allclose(encoder(images, depth), encoder(images))
+    encoder.save(tmp_path)
+    again = load_encoder(tmp_path)
+    assert again.takes_depth
+    assert torch.equal(again.embed(images, depth_m=depth), encoder.embed(images, depth_m=depth))
+    assert not Encoder("resnet18", 32, options=options | {"in_chans": 3}).takes_depth
+
+
+@pytest.mark.parametrize("name", ["torchvision/resnet18", UNET])
+def test_other_networks_cannot_be_told_to_take_depth(name):
+    with pytest.raises(HandsightError, match=r"in_chans is 4; .* give timm's networks 4, for depth beside"):
+        Encoder(name, 75, options={"in_chans": 4})

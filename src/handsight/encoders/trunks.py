@@ -19,6 +19,9 @@ from handsight.errors import HandsightError
 OWN: Mapping[str, type[AlexNet | UNet]] = {ALEXNET: AlexNet, UNET: UNet}
 """The networks that stand in this room."""
 
+DEPTH_CHANNELS = 4
+"""Channels of a trunk's input: colours, and depth in metres."""
+
 TORCHVISION = "torchvision/"
 """Prefix of the names of torchvision's ResNets; a name without it is timm's."""
 
@@ -38,6 +41,7 @@ def build_trunk(name: str, image_size: int, options: Mapping[str, Any]) -> nn.Mo
         name: any of timm's, `torchvision/resnet18` and its like, or one of `OWN`.
         image_size: side of the input, pixels; passed on where weights depend on it.
         options: further arguments of `timm.create_model`, of torchvision's builder, or of our own network.
+            With `in_chans: 4` timm's take depth as a fourth channel.
 
     Raises:
         HandsightError: for a name nobody knows (with the closest ones), or options it does not take.
@@ -47,9 +51,11 @@ def build_trunk(name: str, image_size: int, options: Mapping[str, Any]) -> nn.Mo
         raise HandsightError(
             f"the encoder sets {', '.join(decided)} itself; leave it out of options (weights are given apart)"
         )
-    if options.get("in_chans", 3) != 3:
+    channels = options.get("in_chans", 3)
+    if channels not in ((3, DEPTH_CHANNELS) if timm.is_model(name) else (3,)):
         raise HandsightError(
-            f"in_chans is {options['in_chans']}; an encoder takes RGB images: leave it out of options"
+            f"in_chans is {channels}; an encoder takes RGB images: leave it out of options, or give timm's "
+            f"networks {DEPTH_CHANNELS}, for depth beside the colours"
         )
     resnets = [TORCHVISION + each for each in _torchvision_resnets()]
     if name not in (*OWN, *resnets) and not timm.is_model(name):
@@ -64,6 +70,7 @@ def build_trunk(name: str, image_size: int, options: Mapping[str, Any]) -> nn.Mo
             trunk.fc = nn.Identity()
             return trunk
         built: nn.Module = timm.create_model(name, num_classes=0, **arguments(name, image_size, options))
+        built.takes_depth = channels == DEPTH_CHANNELS
         return built
     except HandsightError:
         raise
@@ -87,6 +94,11 @@ def normalisation(name: str) -> tuple[Sequence[float], Sequence[float]]:
     """Return mean and deviation of RGB in [0, 1] that a network is given: its own, or ImageNet's."""
     own: tuple[Sequence[float], Sequence[float]] | None = getattr(OWN.get(name), "normalisation", None)
     return own or (IMAGENET_MEAN, IMAGENET_STD)
+
+
+def depth_options(name: str) -> dict[str, Any]:
+    """Return the options with which a network takes depth, where it can be told to."""
+    return {"in_chans": DEPTH_CHANNELS} if timm.is_model(name) else {}
 
 
 def takes_depth(trunk: nn.Module) -> bool:

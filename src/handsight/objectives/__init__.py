@@ -37,5 +37,6 @@ from handsight.objectives.reconstruct import PictureDecoder as PictureDecoder
 from handsight.objectives.reconstruct import reconstruction_loss as reconstruction_loss
 from handsight.objectives.regression import TargetNormalisation as TargetNormalisation
 from handsight.objectives.regression import mean_squared_error as mean_squared_error
+from handsight.objectives.robust_set import robust_set_loss as robust_set_loss
 from handsight.objectives.vicreg import Expander as Expander
 from handsight.objectives.vicreg import vicreg as vicreg
