@@ -35,9 +35,9 @@ POOLED = "pooled"
 class Encoder(nn.Module):
     """Images of any size in, one vector per image out.
 
-    Some trunks (`unet-interaction`, and timm's with the option `in_chans: 4`) take depth beside the colours: it
-    is an argument of its own, in metres, resized with the image. Where none is given they see zeros, so that
-    any colour pictures can be embedded; the others refuse it.
+    Some trunks (`unet-interaction`, and timm's with the option `in_chans: 4`) take depth beside the colours:
+    it is an argument of its own, in metres, resized with the image. Where none is given they see zeros, so
+    that any colour pictures can be embedded; the others refuse it.
 
     Args:
         name: of the trunk: any of timm's, `torchvision/resnet18` and its like, `alexnet-lrn`, or
