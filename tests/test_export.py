@@ -60,8 +60,24 @@ def test_timm_loads_the_folder_and_says_the_same(name, photograph, tmp_path, mon
         torch.testing.assert_close(by_hand(exact), wanted, rtol=1e-4, atol=1e-5)
 
 
-def test_the_readmes_own_lines_run(photograph, tmp_path, monkeypatch):
-    encoder = Encoder("resnet18", 48, options=THIN)
+def test_what_takes_depth_takes_it_as_timms_fourth_channel(photograph, tmp_path, monkeypatch):
+    encoder = Encoder("resnet18", 48, options={**THIN, "in_chans": 4})
+    folder = export(encoder, "timm", tmp_path / "exported")
+    monkeypatch.chdir(tmp_path)
+    image = torch.from_numpy(np.array(photograph))[None]
+    depth_m = torch.full((1, 120, 160), 1.4)
+    seen = torch.cat([encoder.preprocessing(image), torch.full((1, 1, 48, 48), 1.4)], dim=1)
+    call = re.search(r"`(timm\.create_model\([^`]*)`", (folder / "README.md").read_text())
+    assert call
+    for model in (timm.create_model("local-dir:exported", pretrained=True), eval(call[1], {"timm": timm})):
+        with torch.no_grad():
+            got = model.eval()(seen)
+        torch.testing.assert_close(got, encoder.embed(image, depth_m=depth_m), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("options", [THIN, {**THIN, "in_chans": 4}], ids=["colours", "depth"])
+def test_the_readmes_own_lines_run(options, photograph, tmp_path, monkeypatch):
+    encoder = Encoder("resnet18", 48, options=options)
     folder = export(encoder, "timm", tmp_path / "exported")
     monkeypatch.chdir(tmp_path)
     photograph.save("image.png")

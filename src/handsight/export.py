@@ -36,14 +36,19 @@ from PIL import Image
 
 model = timm.create_model("local-dir:{folder}", pretrained=True).eval()
 transform = timm.data.create_transform(**timm.data.resolve_model_data_config(model))
+image = transform(Image.open("image.png").convert("RGB")){depth}
 with torch.no_grad():
-    embedding = model(transform(Image.open("image.png").convert("RGB"))[None])  # [1, {embedding_size}]
+    embedding = model(image[None])  # [1, {embedding_size}]
 ```
 
 From the weights alone: `timm.create_model({call})`.
 
 Images are RGB in [0, 1], {fit} {image_size} × {image_size} pixels (bilinear), less {mean}, divided by {std}.
 """
+
+DEPTH = """
+depth_m = torch.zeros_like(image[:1])  # where it is known: metres, resized with the image, nearest neighbours
+image = torch.cat([image, depth_m])"""
 
 HOW_FITTED = {"stretch": "stretched to", "crop": "resized by the short side and cropped in the middle to"}
 
@@ -123,7 +128,8 @@ def _check_same(encoder: Encoder, architecture: str, model_args: Mapping[str, An
     """Build the network as the receiver will, and compare what it says, on the CPU in single precision."""
     ours = copy.deepcopy(encoder).cpu().float()
     images = torch.rand(2, 3, 48, 48, generator=torch.Generator().manual_seed(0))
-    wanted = ours.embed(images)
+    depth_m = torch.ones(2, 48, 48) if ours.takes_depth else None  # the same, however it is resized
+    wanted = ours.embed(images, depth_m=depth_m)
     if not bool(wanted.isfinite().all()):
         raise HandsightError(
             "the encoder's embeddings are not finite: its training broke down; export another"
@@ -133,7 +139,10 @@ def _check_same(encoder: Encoder, architecture: str, model_args: Mapping[str, An
     try:
         theirs.load_state_dict(ours.trunk.state_dict())
         with torch.no_grad():
-            got = theirs.eval()(ours.preprocessing(images))
+            seen = ours.preprocessing(images)
+            got = theirs.eval()(
+                torch.cat([seen, torch.ones_like(seen[:, :1])], 1) if ours.takes_depth else seen
+            )
         same = bool((got - wanted).abs().max() <= SAME * wanted.abs().max())
     except RuntimeError:  # other names, shapes or numbers of tensors
         same = False
@@ -156,7 +165,7 @@ def _timm_config(encoder: Encoder, architecture: str, model_args: Mapping[str, A
         "pretrained_cfg": {
             "tag": "handsight",
             "custom_load": False,
-            "input_size": [3, encoder.image_size, encoder.image_size],
+            "input_size": [3 + encoder.takes_depth, encoder.image_size, encoder.image_size],
             "fixed_input_size": bool(theirs.fixed_input_size),
             "interpolation": "bilinear",
             "crop_pct": 1.0,
@@ -165,7 +174,8 @@ def _timm_config(encoder: Encoder, architecture: str, model_args: Mapping[str, A
             "std": known["std"],
             "num_classes": 0,
             "pool_size": None,
-            "first_conv": theirs.first_conv,
+            # Where it is named, timm makes weights for four channels of those for three.
+            "first_conv": None if encoder.takes_depth else theirs.first_conv,
             "classifier": theirs.classifier,
         },
         "handsight": known,
@@ -180,5 +190,6 @@ def _readme(encoder: Encoder, architecture: str, model_args: Mapping[str, Any], 
         folder=folder.name,
         call=f'"{architecture}", num_classes=0{options}, checkpoint_path="{folder.name}/model.safetensors"',
         fit=HOW_FITTED[known["fit"]],
+        depth=DEPTH if encoder.takes_depth else "",
         **{key: known[key] for key in ("embedding_size", "image_size", "mean", "std")},
     )

@@ -18,6 +18,7 @@ from handsight.methods import (
     CuriousRobot,
     EquiMod,
     LearningToInteract,
+    MaskRCNN,
     SimCLR,
     SimCLRTT,
     Supervised,
@@ -49,6 +50,9 @@ class Method:
 
 NARROW = {"projector_hidden": 16, "projector_size": 8}
 """Heads that are thousands wide where nobody says otherwise."""
+
+DETECTION = ("loss_objectness", "loss_rpn_box_reg", "loss_classifier", "loss_box_reg", "loss_mask")
+"""Torchvision's names of Mask R-CNN's losses."""
 
 METHODS: dict[str, Method] = {
     "simclr": Method(SimCLR, losses=("contrast",)),
@@ -91,6 +95,20 @@ METHODS: dict[str, Method] = {
         losses=("score", "embedding", "force"),
         lacks="stream 'observation.depth_m'",
         options={"hidden": 16, "rounds": 0, "frozen_rounds": 0},
+        record=write_experiences,
+    ),
+    "mask-rcnn": Method(
+        MaskRCNN,
+        losses=DETECTION,
+        lacks="stream 'observation.depth_m'",
+        options={"width": 8, "hidden": 16, "mass": True},
+        record=write_experiences,
+    ),
+    "mask-rcnn, robust set loss": Method(
+        MaskRCNN,
+        losses=DETECTION,
+        lacks="stream 'observation.depth_m'",
+        options={"width": 8, "hidden": 16, "loss": "robust-set"},
         record=write_experiences,
     ),
     "supervised": Method(Supervised, losses=("cross_entropy",), lacks="fact 'category'"),

@@ -103,6 +103,8 @@ def test_the_encoder_of_a_run_is_handed_over(name, whole, recordings, tmp_path):
     export(whole(name), "timm", tmp_path / "timm")
     theirs = timm.create_model(f"local-dir:{tmp_path / 'timm'}", pretrained=True).eval()
     images = encoder.preprocessing(torch.from_numpy(pictures).permute(0, 3, 1, 2))
+    if encoder.takes_depth:
+        images = torch.cat([images, torch.zeros_like(images[:, :1])], dim=1)
     with torch.no_grad():
         torch.testing.assert_close(theirs(images), encoder.embed(pictures), atol=1e-4, rtol=1e-4)
 

@@ -8,6 +8,7 @@ from handsight.methods.ciper import CIPER as CIPER
 from handsight.methods.curious_robot import CuriousRobot as CuriousRobot
 from handsight.methods.equimod import EquiMod as EquiMod
 from handsight.methods.learning_to_interact import LearningToInteract as LearningToInteract
+from handsight.methods.mask_rcnn import MaskRCNN as MaskRCNN
 from handsight.methods.method import Method as Method
 from handsight.methods.method import Optimisation as Optimisation
 from handsight.methods.method import Stage as Stage
@@ -25,6 +26,7 @@ METHODS: dict[str, type[Method]] = {
         *(ActionAware, CIPER, EquiMod),
         CuriousRobot,
         LearningToInteract,
+        MaskRCNN,
         Supervised,
     )
 }
