@@ -74,6 +74,26 @@ class Outcome:
     diverged: bool = False
 
 
+FILM_FRAMES, FILM_STEP_S = 25, 0.05
+"""Pictures of a film after the first, and how far apart they are: the authors'."""
+
+
+@dataclass(frozen=True)
+class Film:
+    """What is seen while a force takes effect.
+
+    Args:
+        images: uint8 `[T + 1, S, S, 3]`, the view before, and T while things move; where nothing was touched
+            that could, all are alike.
+        touched: whether the ray met anything within reach.
+        diverged: whether the simulation failed, so that nothing after it can be trusted.
+    """
+
+    images: NDArray[np.uint8]
+    touched: bool
+    diverged: bool = False
+
+
 @dataclass(frozen=True)
 class Instance:
     """A movable thing in view: the truth, for evaluation and for oracles only.
@@ -148,6 +168,47 @@ class Place(Protocol):
 
     def close(self) -> None:
         """Give back what was opened; `enter` opens it again. May be called at any time."""
+
+
+class FilmedPlace(Place, Protocol):
+    """A place in which what happens can be watched, not only what came of it."""
+
+    def film(
+        self,
+        u: float,
+        v: float,
+        newtons: float,
+        direction: int,
+        frames: int = FILM_FRAMES,
+        step_s: float = FILM_STEP_S,
+    ) -> Film:
+        """Apply a force as `apply_force` does, and film what comes of it; then wait for rest.
+
+        Args:
+            u: column of the pixel, from the left, in [0, S).
+            v: row of the pixel, from the top, in [0, S).
+            newtons: how strong.
+            direction: which of `DIRECTIONS`.
+            frames: pictures after the first, 1 or more.
+            step_s: from one to the next.
+
+        Raises:
+            HandsightError: as `apply_force`, and for a film of no pictures or no time.
+        """
+
+
+def check_film(frames: int, step_s: float) -> None:
+    """Refuse a film that cannot be made; arguments as `FilmedPlace.film`'s.
+
+    Raises:
+        HandsightError: saying what came and what can be.
+    """
+    if frames < 1:
+        raise HandsightError(f"a film of {frames} pictures cannot be made; give 1 or more")
+    if not (step_s > 0 and math.isfinite(step_s)):  # written so that NaN is refused too
+        raise HandsightError(
+            f"a film with {step_s:g} s from picture to picture cannot be made; give more than 0"
+        )
 
 
 def check_force(image_size: int, u: float, v: float, newtons: float, direction: int) -> None:

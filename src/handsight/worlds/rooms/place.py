@@ -14,12 +14,16 @@ from handsight.errors import HandsightError
 from handsight.worlds.graphics import load_mujoco
 from handsight.worlds.places import (
     DIRECTIONS,
+    FILM_FRAMES,
+    FILM_STEP_S,
     REACH_M,
     VISIBLE_PIXELS_N,
+    Film,
     Instance,
     Location,
     Outcome,
     Sight,
+    check_film,
     check_force,
 )
 from handsight.worlds.rooms.arrangement import Arrangement, arrange, frame
@@ -137,25 +141,43 @@ class Rooms:
             HandsightError: the pixel is outside the picture, the force not above 0, no such direction, or no
                 location was entered.
         """
-        check_force(self.image_size, u, v, newtons, direction)
-        found, simulation, sight = self._entered()
-        start = np.array(found.eye_m)
-        along = self._ray(found, u, v)
-        distance, geom = simulation.ray(start, along)
-        if geom < 0 or distance > self.reach_m:
-            return Outcome(sight.image.copy(), touched=False)
-        thing = int(simulation.built.thing_of_geom[geom])
-        if thing < 0:
-            return Outcome(sight.image.copy(), touched=True)
-        right, _, _ = frame(found.heading_rad, 0.0)
-        ahead = np.array([-right[1], right[0], 0.0])
-        axes = np.stack([right, [0.0, 0.0, 1.0], ahead])  # the agent's, who stands upright
-        try:
-            simulation.push(thing, start + distance * along, newtons * DIRECTIONS[direction] @ axes)
-        except Diverged:
-            return Outcome(sight.image.copy(), touched=True, diverged=True)
-        self._sight = self._opened().sight()
-        return Outcome(self._sight.image.copy(), touched=True)
+        touched, diverged = self._push(u, v, newtons, direction)
+        return Outcome(self._entered()[2].image.copy(), touched, diverged)
+
+    def film(
+        self,
+        u: float,
+        v: float,
+        newtons: float,
+        direction: int,
+        frames: int = FILM_FRAMES,
+        step_s: float = FILM_STEP_S,
+    ) -> Film:
+        """Apply a force as `apply_force` does, and film what comes of it; then wait for rest.
+
+        What is seen at rest and what comes of later forces may differ a little from what `apply_force` gives:
+        things may come to rest sooner than the film ends.
+
+        Args:
+            u: column of the pixel, from the left, in [0, S).
+            v: row of the pixel, from the top, in [0, S).
+            newtons: how strong.
+            direction: which of `DIRECTIONS`.
+            frames: pictures after the first, 1 or more.
+            step_s: from one to the next, rounded to steps of the simulation.
+
+        Raises:
+            HandsightError: as `apply_force`, and for a film of no pictures or no time.
+        """
+        check_film(frames, step_s)
+        images = [self._entered()[2].image.copy()]
+
+        def watch() -> None:
+            images.append(self._opened().sight().image)
+
+        touched, diverged = self._push(u, v, newtons, direction, watch, frames, step_s)
+        images += images[-1:] * (frames + 1 - len(images))
+        return Film(np.stack(images), touched, diverged)
 
     def look(self) -> Sight:
         """Return what is seen now.
@@ -190,6 +212,29 @@ class Rooms:
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_view": None, "_found": None, "_simulation": None, "_sight": None}
+
+    def _push(self, u: float, v: float, newtons: float, direction: int, *watching: Any) -> tuple[bool, bool]:
+        """Apply a force and look; return whether anything was touched, and whether the simulation failed."""
+        check_force(self.image_size, u, v, newtons, direction)
+        found, simulation, _ = self._entered()
+        start = np.array(found.eye_m)
+        along = self._ray(found, u, v)
+        distance, geom = simulation.ray(start, along)
+        if geom < 0 or distance > self.reach_m:
+            return False, False
+        thing = int(simulation.built.thing_of_geom[geom])
+        if thing < 0:
+            return True, False
+        right, _, _ = frame(found.heading_rad, 0.0)
+        ahead = np.array([-right[1], right[0], 0.0])
+        axes = np.stack([right, [0.0, 0.0, 1.0], ahead])  # the agent's, who stands upright
+        force_n = newtons * DIRECTIONS[direction] @ axes
+        try:
+            simulation.push(thing, start + distance * along, force_n, *watching)
+        except Diverged:
+            return True, True
+        self._sight = self._opened().sight()
+        return True, False
 
     def _ray(self, found: Arrangement, u: float, v: float) -> NDArray[np.float64]:
         """Return the direction, of length 1, through the middle of a pixel."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -72,8 +74,24 @@ class Simulation:
         distance = self._mujoco.mj_ray(self._model, self.data, start, along, None, 1, -1, geom, normal)
         return float(distance), int(geom[0])
 
-    def push(self, thing: int, point: NDArray[np.float64], force_n: NDArray[np.float64]) -> None:
+    def push(
+        self,
+        thing: int,
+        point: NDArray[np.float64],
+        force_n: NDArray[np.float64],
+        watch: Callable[[], None] | None = None,
+        times: int = 0,
+        every_s: float = STEP_S,
+    ) -> None:
         """Apply a force to a thing at a point, then let everything come to rest.
+
+        Args:
+            thing: its number.
+            point: where it is pushed, m.
+            force_n: along the axes of the room.
+            watch: called so many `times`, so long after one another, once the force has ended.
+            times: how often.
+            every_s: how long, in whole steps of the simulation.
 
         Raises:
             Diverged: it came to nothing; the room is as it was before, at rest.
@@ -81,6 +99,10 @@ class Simulation:
         before = self.data.qpos.copy()
         try:
             self._push(int(self.built.body_of_thing[thing]), point, force_n)
+            if watch is not None:
+                for _ in range(times):
+                    self._step(max(1, round(every_s / STEP_S)))
+                    watch()
             self._settle()
         except Diverged:
             self._restore(before)
