@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("handsight.commands.data:check", "say whether a recording is whole"),
     "pretrain": ("handsight.commands.pretraining:pretrain", "train an encoder on recordings"),
     "evaluate": ("handsight.commands.measuring:evaluate", "measure an encoder beside its controls"),
+    "segment": ("handsight.commands.segmenting:segment", "tell the things in a picture"),
     "study": ("handsight.commands.studying:study", "run a table of a paper, cell by cell"),
     "export": ("handsight.commands.handing:export", "hand an encoder over"),
     "report": ("handsight.commands.handing:report", "write one HTML page of a run"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from handsight.agents.exploration import CAMERA, Exploration
 from handsight.errors import Interrupted
 from handsight.recordings import Recording, Writer
+from handsight.worlds.collect import in_this_process
 from handsight.worlds.encoding import write
 from handsight.worlds.team import in_workers
 from handsight.worlds.world import Episode
@@ -87,7 +88,7 @@ class Gathering:
         exploration: what is done.
         seed: of the run.
         folder: of the run; what was gathered there before is gone on with.
-        workers: processes that act.
+        workers: processes that act; 0 acts in this one, while it is waited for.
         held: where experiences go.
         oldest: number of the first that is asked for.
 
@@ -107,8 +108,10 @@ class Gathering:
         self._error: BaseException | None = None
         self._closed = False
         self._remember(oldest)
+        self._here = self._experiences() if workers == 0 else None
         self._thread = threading.Thread(target=self._gather, name="handsight-gathering", daemon=True)
-        self._thread.start()
+        if self._here is None:
+            self._thread.start()
 
     def know(self, rounds: int) -> None:
         """Take note that the weights at the start of the first so many rounds are there."""
@@ -123,6 +126,10 @@ class Gathering:
             HandsightError: what went wrong in the world.
             Waiting: the user asked to stop.
         """
+        while self._here is not None and self._there < end:
+            if stopping():
+                raise Waiting("stopped while the world was waited for")
+            self._take(*next(self._here))
         with self._changed:
             while self._there < end:
                 if self._error is not None:
@@ -133,6 +140,9 @@ class Gathering:
 
     def close(self) -> None:
         """Stop acting; what was gathered is kept."""
+        if self._here is not None:
+            self._here.close()
+            return
         with self._changed:
             self._closed = True
         self._thread.join()
@@ -153,10 +163,7 @@ class Gathering:
     def _gather(self) -> None:
         try:
             for number, streams in self._experiences():
-                self._held.put_all(np.array([number]), streams)
-                with self._changed:
-                    self._there = number + 1
-                    self._changed.notify_all()
+                self._take(number, streams)
         except _ClosedError:
             pass
         except BaseException as error:  # the training's thread is the one to tell of it
@@ -164,12 +171,22 @@ class Gathering:
                 self._error = error
                 self._changed.notify_all()
 
-    def _experiences(self) -> Iterator[tuple[int, Arrays]]:
+    def _take(self, number: int, streams: Arrays) -> None:
+        self._held.put_all(np.array([number]), streams)
+        with self._changed:
+            self._there = number + 1
+            self._changed.notify_all()
+
+    def _experiences(self) -> Generator[tuple[int, Arrays], None, None]:
         """Yield experiences as they come, each written down before."""
         world = self._exploration
         with self._writer() as writer:
             numbers = range(writer.next_episode, world.plan.locations)
-            team = in_workers(world, self._seed, numbers, self._workers, ready=self._ready, encode=False)
+            team = (
+                in_workers(world, self._seed, numbers, self._workers, ready=self._ready, encode=False)
+                if self._workers
+                else in_this_process(world, self._seed, numbers)
+            )
             with closing(team):
                 for number, episode in zip(numbers, team, strict=True):
                     assert isinstance(episode, Episode)  # as was asked

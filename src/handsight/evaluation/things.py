@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from handsight.evaluation.detection import Picture, picture
-from handsight.evaluation.matching import Matches, class_accuracy, confusion
+from handsight.evaluation.detection import MASS_CLASSES, Picture, picture
+from handsight.evaluation.matching import Matches, class_accuracy, confusion, rows_normalised
 from handsight.worlds.places import Instance, Location, Place
 from handsight.worlds.world import generator
 
@@ -119,11 +120,14 @@ def told_in(sights: Sights, tell: Teller, batch_size: int = 16) -> list[Picture]
 FIGURES = ("box AP50", "box AP", "mask AP50", "mask AP", "mass accuracy", "mass & box AP50")
 """The columns of tables 1 and 2."""
 
+CONFUSED = tuple(f"{true} told {told}" for true, told in product(MASS_CLASSES, repeat=2))
+"""Of what is found of each true class, the share that is told to be of each class (table 4)."""
+
 
 def figures_by_room(
     pictures: Sequence[Picture], room: NDArray[np.str_]
 ) -> dict[str, tuple[float, NDArray[np.float64]]]:
-    """Return each of `FIGURES` in [0, 1], and what it would be without each room, `[R]`.
+    """Return each of `FIGURES` and `CONFUSED` in [0, 1], and what it would be without each room, `[R]`.
 
     Average precision is no mean over rooms; by what it would be without each, intervals can be told all the
     same (the jackknife). NaN where nothing of a kind is there, or was found.
@@ -133,9 +137,10 @@ def figures_by_room(
 
     def figures(rows: NDArray[np.intp]) -> list[float]:
         box, mask = boxes.precision(rows), masks.precision(rows)
-        accuracy = class_accuracy(table[rows].sum(axis=0))
-        return [box.ap50, box.ap, mask.ap50, mask.ap, accuracy, by_mass.precision(rows).ap50]
+        counts = table[rows].sum(axis=0)
+        mass = [class_accuracy(counts), by_mass.precision(rows).ap50]
+        return [box.ap50, box.ap, mask.ap50, mask.ap, *mass, *rows_normalised(counts).ravel()]
 
     whole = figures(np.arange(len(pictures)))
     without = np.array([figures(np.flatnonzero(room != left_out)) for left_out in np.unique(room)])
-    return {name: (whole[column], without[:, column]) for column, name in enumerate(FIGURES)}
+    return {name: (whole[column], without[:, column]) for column, name in enumerate((*FIGURES, *CONFUSED))}

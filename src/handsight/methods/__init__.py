@@ -17,6 +17,7 @@ from handsight.methods.simclr import SimCLRTT as SimCLRTT
 from handsight.methods.supervised import Supervised as Supervised
 from handsight.methods.vicreg import VICReg as VICReg
 from handsight.methods.vicreg import VICRegTT as VICRegTT
+from handsight.methods.video_pca import VideoPCA as VideoPCA
 
 METHODS: dict[str, type[Method]] = {
     method.name: method
@@ -27,6 +28,7 @@ METHODS: dict[str, type[Method]] = {
         CuriousRobot,
         LearningToInteract,
         MaskRCNN,
+        VideoPCA,
         Supervised,
     )
 }

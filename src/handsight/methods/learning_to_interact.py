@@ -82,6 +82,8 @@ class LearningToInteract(ActingMethod):
             what it touches. The second says nothing about forces.
         force_weight: of the force's loss beside the others.
         hidden: neurons of each head.
+        coordinate_scale: what a cell's row and column are multiplied by before the heads see them; 1 is the
+            paper's. Smaller, features matter sooner.
     """
 
     name: ClassVar[str] = "learning-to-interact"
@@ -129,13 +131,14 @@ class LearningToInteract(ActingMethod):
         oracles: tuple[Oracle, ...] = (),
         force_weight: float = 0.1,
         hidden: int = 128,
+        coordinate_scale: float = 1.0,
     ) -> None:
         super().__init__()
         self.encoder = build_encoder(encoder, image_size, encoder_options, init)
         self.augmentation = replace(augmentation, size=self.encoder.image_size)
         self.needs = dict(self.default_needs)
         channels = hold_beyond(self.encoder, self.encoder.taps[-2])[0]
-        self.heads = InteractionHeads(channels, hidden)
+        self.heads = InteractionHeads(channels, hidden, coordinate_scale)
         if rounds == force_rounds == 0:
             raise HandsightError("rounds and force_rounds are 0; give one of them, or both")
         phases = [Phase(rounds, prefill, locations, attempts, updates)] if rounds else []

@@ -31,6 +31,8 @@ from handsight.objectives.proposals import MOST, Proposals, propose
 
 ENCODER, WEIGHTS, DESCRIPTION = "encoder", "heads.safetensors", "heads.json"
 FORMAT, FORMAT_VERSION = "handsight-heads", 1
+HEADS = ("channels", "hidden", "coordinate_scale")
+"""What the heads are built by."""
 
 SURE = 0.0
 """The logit that a thing's score reaches to be told: touching it rather moves something than not."""
@@ -54,6 +56,10 @@ class Things:
 
     def __len__(self) -> int:
         return len(self.scores)
+
+    def most(self, count: int) -> Things:
+        """Return the best of them, `count` at most."""
+        return Things(self.masks[:count], self.scores[:count], self.bins[:count], self.points[:count])
 
 
 class Segmenter(nn.Module):
@@ -175,6 +181,7 @@ class Segmenter(nn.Module):
                 "format_version": FORMAT_VERSION,
                 "channels": self.heads.channels,
                 "hidden": self.heads.hidden,
+                "coordinate_scale": self.heads.coordinate_scale,
                 "encoder": _fingerprint(folder / ENCODER),
             },
             sort_keys=True,
@@ -218,7 +225,7 @@ def load_segmenter(path: str | Path, device: str | torch.device | None = None) -
             f"{WEIGHTS} in {beside} was trained with another encoder than {folder}; save or copy both again"
         )
     with torch.random.fork_rng(devices=[]):  # the weights drawn here are replaced: leave no trace of drawing
-        heads = InteractionHeads(description["channels"], description["hidden"])
+        heads = InteractionHeads(*(description[name] for name in HEADS))
     try:
         heads.load_state_dict(state)
     except RuntimeError as error:
@@ -239,7 +246,7 @@ def _read_heads(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         raise HandsightError(f"{folder / DESCRIPTION} cannot be read ({error}); save it again") from error
     wanted = {"format": FORMAT, "format_version": FORMAT_VERSION}
     known = isinstance(description, dict) and wanted.items() <= description.items()
-    if not known or not {"channels", "hidden", "encoder"} <= description.keys():
+    if not known or not {*HEADS, "encoder"} <= description.keys():
         raise HandsightError(
             f"{folder / DESCRIPTION} describes no heads that this Handsight reads; save it again, or update "
             "Handsight"

@@ -52,18 +52,20 @@ class InteractionHeads(nn.Module):
     Args:
         channels: of the features.
         hidden: neurons of either.
+        coordinate_scale: what rows and columns are multiplied by. Features are about 1, coordinates up to G:
+            as they are, in the paper, places tell cells apart long before features do.
 
     Raises:
-        HandsightError: where either is not above 0.
+        HandsightError: where channels or neurons are not above 0.
     """
 
-    def __init__(self, channels: int = 64, hidden: int = 128) -> None:
+    def __init__(self, channels: int = 64, hidden: int = 128, coordinate_scale: float = 1.0) -> None:
         super().__init__()
         if channels < 1 or hidden < 1:
             raise HandsightError(
                 f"heads were to have {channels} channels and {hidden} neurons; give 1 or more"
             )
-        self.channels, self.hidden = channels, hidden
+        self.channels, self.hidden, self.coordinate_scale = channels, hidden, coordinate_scale
         self.detection = nn.Sequential(
             *(nn.Conv2d(channels + 2, hidden, 1), nn.ReLU(inplace=True), nn.Conv2d(hidden, 1 + EMBEDDING, 1))
         )
@@ -89,7 +91,7 @@ class InteractionHeads(nn.Module):
         batch, _, height, width = features.shape
         row = torch.arange(height, device=features.device).to(features.dtype)[:, None].expand(height, width)
         column = torch.arange(width, device=features.device).to(features.dtype).expand(height, width)
-        place = torch.stack([row, column]).expand(batch, 2, height, width)
+        place = (self.coordinate_scale * torch.stack([row, column])).expand(batch, 2, height, width)
         seen = self.detection(torch.cat([features, place], dim=1))
         return Told(seen[:, 0], self.force(features), seen[:, 1:])
 

@@ -17,11 +17,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from handsight.agents.gathering import EXPERIENCE
 from handsight.encoders import Encoder
 from handsight.evaluation.detection import MASS_CLASSES
-from handsight.evaluation.matching import confusion, rows_normalised
+from handsight.evaluation.matching import confusion
 from handsight.evaluation.things import (
-    FIGURES,
     Sights,
     Teller,
     draw_locations,
@@ -30,13 +30,20 @@ from handsight.evaluation.things import (
     told_in,
 )
 from handsight.methods.learning_to_interact import LearningToInteract
+from handsight.recordings import Recording
 from handsight.studies.cells import Cell, Outcome, Score
 from handsight.studies.controls import build_method
+from handsight.studies.told_things import draw_told
 from handsight.training import duration_s, pretrain, read_log
 from handsight.worlds import Rooms
 
 WATCHED = ("box AP50", "mask AP50", "mass accuracy")
 """What is looked at on validation rooms while the agent learns."""
+
+ON_THINGS = ("points on things", "random points on things")
+"""Of points where the agent acted, in the last `LATE` of its rounds: those it chose, and those it drew."""
+
+LATE = 0.2
 
 EVERYTHING = -20.0
 """A logit below which no thing is told: average precision wants the unsure ones too."""
@@ -56,6 +63,7 @@ def run(cell: Cell, work: Path) -> Outcome:
     torch.manual_seed(cell.seed)
     facts: dict[str, Any] = {}
     curves: dict[str, Any] = {}
+    scores: dict[str, Score] = {}
     if name == "random":
         method = LearningToInteract(**arguments)
     else:
@@ -85,17 +93,18 @@ def run(cell: Cell, work: Path) -> Outcome:
         )
         log = read_log(folder)
         curves = _curves(log)
+        scores = _hits(Recording(folder / EXPERIENCE))
         facts = {"training seconds": duration_s(log), "locations": method.plan.locations, "steps": steps}
     test = sights_of(place, "test", settings["test"], work)
-    place.close()
     pictures = told_in(test, teller(method.eval()))
-    table = confusion(pictures).sum(axis=0)
+    scores |= _scores(figures_by_room(pictures, test.room))
+    draw_told(method.segmenter, place, work / "pictures" / cell.key / "rooms.png")
+    place.close()
     facts |= {
-        "confusion": np.nan_to_num(rows_normalised(table)).tolist(),
-        "found": table.sum(axis=1).tolist(),
+        "found": confusion(pictures).sum(axis=(0, 2)).tolist(),
         "to be found": np.bincount(test.bins, minlength=len(MASS_CLASSES)).tolist(),
     }
-    return Outcome(_scores(figures_by_room(pictures, test.room)), curves, facts)
+    return Outcome(scores, curves, facts)
 
 
 def sights_of(place: Rooms, split: str, count: int, work: Path) -> Sights:
@@ -126,13 +135,30 @@ def teller(method: LearningToInteract) -> Teller:
 
 
 def _scores(figures: Mapping[str, tuple[float, NDArray[np.float64]]]) -> dict[str, Score]:
-    """Return figures as scores by room: the jackknife's pseudo-values, their mean the figure."""
+    """Return figures as scores by room: the jackknife's pseudo-values, their mean the figure.
+
+    Of what was not found no mass was told: that counts as 0.
+    """
     scores = {}
-    for name in FIGURES:
-        whole, without = figures[name]
-        if np.isfinite(whole) and np.isfinite(without).all():
-            pseudo = len(without) * whole - (len(without) - 1) * without
-            scores[name] = Score(pseudo - pseudo.mean() + whole, np.ones(len(without)))
+    for name in figures:
+        whole, without = np.nan_to_num(figures[name][0]), np.nan_to_num(figures[name][1])
+        pseudo = len(without) * whole - (len(without) - 1) * without
+        scores[name] = Score(pseudo - pseudo.mean() + whole, np.ones(len(without)))
+    return scores
+
+
+def _hits(experience: Recording) -> dict[str, Score]:
+    """Return how many of an agent's late points lay on movable things within reach, by room."""
+    facts = {name: np.asarray(values) for name, values in experience.facts.items()}
+    late = facts["round"] > (1 - LATE) * facts["round"].max()
+    _, room = np.unique(facts["room"][late], return_inverse=True)
+    scores = {}
+    for name, kind in zip(ON_THINGS, ("chosen", "random"), strict=True):
+        points, hits = (
+            np.bincount(room, weights=facts[f"{kind}_{what}"][late]).astype(np.float64)
+            for what in ("n", "hits")
+        )
+        scores[name] = Score(hits[points > 0] / points[points > 0], points[points > 0])
     return scores
 
 

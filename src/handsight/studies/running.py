@@ -27,6 +27,7 @@ Experiment = Callable[[Cell, Path], Outcome]
 EXPERIMENTS: dict[str, str] = {
     "turned-objects": "handsight.studies.turned_objects:run",
     "handled-objects": "handsight.studies.handled_objects:run",
+    "found-things": "handsight.studies.found_things:run",
     "step-cost": "handsight.studies.step_cost:run",
 }
 """Name of an experiment → `module:function`, imported in the process that runs it."""

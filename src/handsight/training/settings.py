@@ -43,7 +43,8 @@ class Training:
         accelerator: as Lightning Fabric names them.
         devices: processes on this machine; under torchrun, what torchrun says.
         split: episodes to train on; where a method acts, rooms to act in.
-        workers: processes that act beside the training, where a method acts while it learns.
+        workers: processes that act beside the training, where a method acts while it learns; 0 acts in this
+            one, between the steps.
         max_episodes: only so many of each recording's first episodes are trained on; default: all.
         hold_out: indices of episodes that are never trained on, beside those of the other splits.
         frame_size: short side in pixels at which frames are cached; default: the encoder's image size.
@@ -89,7 +90,6 @@ class Training:
             "batch_size",
             "accumulate",
             "devices",
-            "workers",
             "max_episodes",
             "checkpoint_every",
             "log_every",
@@ -98,7 +98,7 @@ class Training:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise HandsightError(f"{name} is {value}; it must be at least 1")
-        for name in ("weight_decay", "warmup_steps", "cache_gb", "seed", "monitor_every"):
+        for name in ("workers", "weight_decay", "warmup_steps", "cache_gb", "seed", "monitor_every"):
             value = getattr(self, name)
             if value is not None and not value >= 0:
                 raise HandsightError(f"{name} is {value}; it must be at least 0")

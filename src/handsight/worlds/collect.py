@@ -76,7 +76,7 @@ def collect(
             progress(first, count)
         indices = range(first, count)
         source = (
-            _in_this_process(world, seed, indices)
+            in_this_process(world, seed, indices)
             if workers == 1
             else in_workers(world, seed, indices, workers, episode_limit_s)
         )
@@ -95,7 +95,7 @@ def collect(
         return Collected(Path(out), writer.next_episode, writer.next_episode - first)
 
 
-def _in_this_process(world: World, seed: int, indices: range) -> Generator[Episode, None, None]:
+def in_this_process(world: World, seed: int, indices: range) -> Generator[Episode, None, None]:
     """Yield the episodes of `indices`, made here."""
     try:
         for index in indices:

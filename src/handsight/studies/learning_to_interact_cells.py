@@ -1,0 +1,196 @@
+"""What the cells of learning to interact's tables are at each scale: the rooms, the network, the training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from handsight.encoders.unet import UNET
+from handsight.studies.cells import Settings
+from handsight.studies.study import Scale
+
+FAR_M = 1000.0
+"""A reach that is as good as unlimited."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How large a scale is.
+
+    Args:
+        image_size: of the view, pixels.
+        width: factor on the network's channels.
+        hidden: neurons of each head.
+        coordinate_scale: of the heads.
+        rounds: of acting and learning, over both phases.
+        prefill: locations before the first round, over both phases.
+        locations: in a round.
+        attempts: at a location; where forces are tested, half as many.
+        updates: steps of the optimiser in the first and in the last round.
+        force_updates: the same where forces are tested.
+        frozen_rounds: of those with forces.
+        memory_capacity: experiences.
+        batch_size: experiences in a step.
+        learning_rate: of Adam.
+        precision: as in `Training`.
+        workers: processes that act beside the training.
+        looks: how often validation rooms are looked at.
+        validation: sights of validation rooms.
+        test: sights of test rooms.
+        headline_seeds: of the rows that a claim rests on.
+        other_seeds: of the others.
+    """
+
+    image_size: int
+    width: float
+    hidden: int
+    coordinate_scale: float
+    rounds: int
+    prefill: int
+    locations: int
+    attempts: int
+    updates: tuple[int, int]
+    force_updates: tuple[int, int]
+    frozen_rounds: int
+    memory_capacity: int
+    batch_size: int
+    learning_rate: float
+    precision: str
+    workers: int
+    looks: int
+    validation: int
+    test: int
+    headline_seeds: int
+    other_seeds: int
+
+
+BUDGETS: Mapping[Scale, Budget] = {
+    "tiny": Budget(
+        image_size=75,
+        width=0.1,
+        hidden=8,
+        coordinate_scale=1.0,
+        rounds=2,
+        prefill=8,
+        locations=2,
+        attempts=4,
+        updates=(1, 1),
+        force_updates=(1, 1),
+        frozen_rounds=0,
+        memory_capacity=20,
+        batch_size=4,
+        learning_rate=1e-3,
+        precision="32-true",
+        workers=0,
+        looks=1,
+        validation=12,
+        test=16,
+        headline_seeds=1,
+        other_seeds=1,
+    ),
+    "small": Budget(
+        image_size=150,
+        width=0.5,
+        hidden=64,
+        coordinate_scale=0.1,
+        rounds=60,
+        prefill=1800,
+        locations=36,
+        attempts=32,
+        updates=(15, 50),
+        force_updates=(15, 50),
+        frozen_rounds=5,
+        memory_capacity=20_000,
+        batch_size=32,
+        learning_rate=1e-3,
+        precision="bf16-mixed",
+        workers=1,
+        looks=8,
+        validation=120,
+        test=400,
+        headline_seeds=3,
+        other_seeds=2,
+    ),
+    "paper": Budget(
+        image_size=300,
+        width=1.0,
+        hidden=128,
+        coordinate_scale=1.0,
+        rounds=1800,
+        prefill=6000,
+        locations=70,
+        attempts=20,
+        updates=(15, 45),
+        force_updates=(15, 35),
+        frozen_rounds=100,
+        memory_capacity=20_000,
+        batch_size=64,
+        learning_rate=5e-4,
+        precision="bf16-mixed",
+        workers=35,
+        looks=20,
+        validation=500,
+        test=2000,
+        headline_seeds=3,
+        other_seeds=2,
+    ),
+}
+
+
+def settings_of(
+    budget: Budget,
+    splits: str,
+    *,
+    weigh: bool = False,
+    trained: bool = True,
+    reach_m: float | None = None,
+    **options: Any,
+) -> Settings:
+    """Return a cell's settings: the agent of one row at a budget.
+
+    Args:
+        budget: of the scale.
+        splits: `novel-spaces` or `novel-objects`.
+        weigh: whether the second half of the rounds tests forces; otherwise all rounds are without.
+        trained: whether it is trained at all.
+        reach_m: how far the agent reaches, where that is another than the paper's.
+        options: of the method, that differ.
+    """
+    place: dict[str, Any] = {"image_size": budget.image_size, "splits": splits}
+    network = {
+        "encoder": UNET,
+        "image_size": budget.image_size,
+        "encoder_options": {"width": budget.width},
+        "hidden": budget.hidden,
+        "coordinate_scale": budget.coordinate_scale,
+    }
+    halves = 2 if weigh else 1
+    plan = {
+        "rounds": budget.rounds // halves,
+        "force_rounds": budget.rounds // 2 if weigh else 0,
+        "prefill": budget.prefill // halves,
+        "locations": budget.locations,
+        "attempts": budget.attempts,
+        "force_attempts": budget.attempts // 2,
+        "updates": list(budget.updates),
+        "force_updates": list(budget.force_updates),
+        "frozen_rounds": budget.frozen_rounds,
+        "memory_capacity": budget.memory_capacity,
+    }
+    name = {"name": "learning-to-interact" if trained else "random"}
+    return {
+        "place": place | ({} if reach_m is None else {"reach_m": reach_m}),
+        "method": name | network | ({**plan, **options} if trained else {}),
+        "training": {
+            "batch_size": budget.batch_size,
+            "learning_rate": budget.learning_rate,
+            "precision": budget.precision,
+            "checkpoint_every": 100,
+            "log_every": 10,
+            "workers": budget.workers,
+        },
+        "looks": budget.looks,
+        "validation": budget.validation,
+        "test": budget.test,
+    }
