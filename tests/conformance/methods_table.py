@@ -8,6 +8,7 @@ from typing import Any
 from conformance_guide import example
 
 from experiences import write_experiences
+from films import write_films
 from handsight import methods
 from handsight.methods import (
     BYOL,
@@ -24,6 +25,7 @@ from handsight.methods import (
     Supervised,
     VICReg,
     VICRegTT,
+    VideoPCA,
 )
 from interactions import write_interactions
 
@@ -110,6 +112,13 @@ METHODS: dict[str, Method] = {
         lacks="stream 'observation.depth_m'",
         options={"width": 8, "hidden": 16, "loss": "robust-set"},
         record=write_experiences,
+    ),
+    "video-pca": Method(
+        VideoPCA,
+        losses=("mask",),
+        lacks="stream 'observation.depth_m'",
+        options={"hidden": 16},
+        record=write_films,
     ),
     "supervised": Method(Supervised, losses=("cross_entropy",), lacks="fact 'category'"),
     "the guide's": Method(example("align_uniform").AlignUniform, losses=("alignment_uniformity",)),

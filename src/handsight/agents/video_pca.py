@@ -69,9 +69,9 @@ def soft_mask(images: NDArray[np.uint8], components: int = COMPONENTS) -> Floats
         return np.zeros((grid, grid), np.float32)
     masks = np.stack([_spread(each) for each in moving]) > FOREGROUND
     if not masks[0].any() or masks[0].all():
-        return masks[0].astype(np.float32)
+        return np.asarray(masks[0], np.float32)
     # More than one cell of the first mask nearby, weighed by how near it is.
-    near = _filtered(masks[0].astype(np.float32), _falling(_CENTRE, grid)) > (grid / _GRID) ** 2
+    near = _filtered(np.asarray(masks[0], np.float32), _falling(_CENTRE, grid)) > (grid / _GRID) ** 2
     soft = _spread(np.where(near, _by_colour(cells, masks), np.float32(0)))
     cross = ndimage.generate_binary_structure(2, 1)
     likely = ndimage.binary_dilation(soft > SURE, cross, iterations=2) & (soft > LIKELY)
@@ -131,7 +131,7 @@ def _cells(images: NDArray[np.uint8]) -> Floats:
     """Return the mean colours of whole cells, `[T, G, G, 3]`, in [0, 1]."""
     rows, columns = (side // STRIDE for side in images.shape[1:3])
     whole = images[:, : rows * STRIDE, : columns * STRIDE].astype(np.float32) / 255
-    return whole.reshape(len(images), rows, STRIDE, columns, STRIDE, 3).mean((2, 4), dtype=np.float32)
+    return np.asarray(whole.reshape(len(images), rows, STRIDE, columns, STRIDE, 3).mean((2, 4)), np.float32)
 
 
 def _unexplained(cells: Floats, components: int) -> Floats:
