@@ -11,7 +11,7 @@ import handsight
 def test_public_names_are_these_and_each_is_there():
     assert sorted(handsight.__all__) == [
         *("Augmentation", "Encoder", "Feature", "HandsightError", "Needs", "Recording", "Writer", "check"),
-        *("collect", "export_encoder", "load_encoder", "methods", "pretrain", "worlds"),
+        *("collect", "export_encoder", "load_encoder", "load_segmenter", "methods", "pretrain", "worlds"),
     ]
     for name in handsight.__all__:
         assert getattr(handsight, name).__doc__, name

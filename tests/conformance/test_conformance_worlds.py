@@ -120,6 +120,8 @@ def between_moves_alike(name, feature, labels, mirrored, parameters):
         )
         for values in (labels, mirrored)
     ]
+    if kind == "first":  # in the shape that batches have
+        of = [values.view(1, *feature.shape) for values in of]
     names = {} if feature.names is None else {name: feature.names}
     moved = move_labels(
         {name: of[0]}, {name: feature.moves}, parameters.slice(0, 1), names, {name: kind}

@@ -36,6 +36,7 @@ WORLDS: dict[str, Callable[[], World]] = {
     "rooms, far and smooth, video": lambda: RoomVisits(
         image_size=32, attempts=1, reach_m=float("inf"), splits="novel-objects", antialias=True, video=True
     ),
+    "rooms, with depth": lambda: RoomVisits(attempts=2, image_size=24, depth=True),
     "the guide's puck": lambda: example("puck_world").Puck(image_size=24, frames=5),
 }
 """A small one of each world, in each of its kinds: quick, and with a camera that sees something."""

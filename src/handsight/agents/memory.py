@@ -6,6 +6,7 @@ recording; behind it worker processes act in the world while the network learns 
 
 from __future__ import annotations
 
+import logging
 import time
 import zlib
 from collections.abc import Callable, Mapping
@@ -34,6 +35,8 @@ COUNTS = ("attempts_n", "successes_n", "chosen_n", "chosen_hits", "random_n", "r
 
 SNAPSHOTS = "snapshots"
 """The weights that choose where to act, in a run's folder, a file a round."""
+
+log = logging.getLogger("handsight")
 
 Share = Callable[[Any], Any]
 """Gives every process what the first one has."""
@@ -156,6 +159,8 @@ class Memory:
             self._begun += 1
             if self._gathering is not None:
                 self._keep(this, weights())
+                if this.within == 0:
+                    log.info("acting at %d locations, then learning begins", this.locations)
                 self._gathering.know(self._begun)
                 began = time.monotonic()
                 self._gathering.wait(self._end(self._begun), self.stopping)

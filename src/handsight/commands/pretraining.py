@@ -96,13 +96,17 @@ def _run_pretraining(method: type[Method], options: dict[str, Any]) -> None:
         watching = monitors(recordings, made.encoder.image_size) if recordings else ()
         folder = train(prepared, out, watching, progress)
     if prepared.fabric.is_global_zero:
-        print(f"{folder}: {prepared.steps} steps done. Next: handsight evaluate {folder}")
+        following = f"evaluate {folder}" if place is None else f"segment PICTURE {folder}"
+        print(f"{folder}: {prepared.steps} steps done. Next: handsight {following}")
 
 
 def _place(options: dict[str, Any]) -> Place | None:
     """Take what was said of worlds out of the options; return the one to act in, if there is one."""
     chosen, said = options.pop("world"), {name: options.pop(name) for name in PLACES}
-    return None if chosen is None else PLACES[chosen](**said[chosen])
+    if chosen is None:
+        return None
+    options_of = said[chosen]
+    return PLACES[chosen](**options_of) if isinstance(options_of, dict) else options_of
 
 
 def open_recordings(data: Sequence[str], images: Sequence[str] | None, action: str | None) -> list[Recording]:

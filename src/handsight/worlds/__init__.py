@@ -5,6 +5,7 @@ from handsight.worlds.places import Place as Place
 from handsight.worlds.rooms import Rooms as Rooms
 from handsight.worlds.rooms import RoomVisits as RoomVisits
 from handsight.worlds.tabletop import Tabletop as Tabletop
+from handsight.worlds.thor import Thor as Thor
 from handsight.worlds.turntable import Turntable as Turntable
 from handsight.worlds.world import Episode as Episode
 from handsight.worlds.world import World as World
@@ -12,5 +13,5 @@ from handsight.worlds.world import World as World
 WORLDS: dict[str, type[World]] = {"turntable": Turntable, "tabletop": Tabletop, "rooms": RoomVisits}
 """Name on the command line → world."""
 
-PLACES: dict[str, type[Place]] = {"rooms": Rooms}
+PLACES: dict[str, type[Place]] = {"rooms": Rooms, "thor": Thor}
 """Name on the command line → place."""

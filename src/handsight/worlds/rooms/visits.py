@@ -17,6 +17,7 @@ VISIT = 14
 """What the numbers drawn from a recording's seed are for; see `world.generator`."""
 
 EYE = "observation.images.eye"
+DEPTH = "observation.depth_m"
 
 
 @dataclass
@@ -32,7 +33,7 @@ class RoomVisits:
     `force.point` `[2]`, the pixel that is pushed at after this frame, x and y in [0, 1] from the top left;
     `force.newtons` `[1]`; `force.heading_rad` `[1]`, from straight ahead to the right; and
     `force.rise_rad` `[1]`, from level upwards. In the last frame, after which nothing is done, they are zero.
-    Depths are seen by agents (`Rooms`), not recorded: no stream can say what mirroring does to a map.
+    Where `depth` asks for it, `observation.depth_m` `[S, S]` is how far away each pixel is.
 
     The facts are `room`, `room_kind`, `room_seed` (of what lies where), `split`, `touched_n` (forces that met
     something within reach), `changed_n` (forces after which something else was seen) and `diverged_n`.
@@ -44,6 +45,7 @@ class RoomVisits:
         splits: `novel-spaces` (of each kind 20 rooms to train on, 5 to validate, 5 to test) or
             `novel-objects` (kitchens and living rooms to train on, bathrooms to validate, bedrooms to test).
         antialias: draws at twice the size and averages.
+        depth: also records depths, along each pixel's ray.
         video: stores mp4 in place of PNG.
 
     Raises:
@@ -55,6 +57,7 @@ class RoomVisits:
     reach_m: float = REACH_M
     splits: Splits = "novel-spaces"
     antialias: bool = False
+    depth: bool = False
     video: bool = False
 
     _rooms: Rooms = field(init=False, repr=False, compare=False)
@@ -71,8 +74,11 @@ class RoomVisits:
     def features(self) -> dict[str, Feature]:
         """The streams of an episode."""
         one: dict[str, Any] = {"dtype": "float32", "shape": (1,), "between": "first"}
+        size = self.image_size
+        depth = Feature("float16", (size, size), moves="map", between="first", unit="m")
         return {
-            EYE: camera(self.image_size, self.image_size, self.video),
+            EYE: camera(size, size, self.video),
+            **({DEPTH: depth} if self.depth else {}),
             "force.point": Feature("float32", (2,), ("x", "y"), moves="point", between="first"),
             "force.newtons": Feature(**one, names=("force",), moves="nothing", unit="n"),
             "force.heading_rad": Feature(**one, names=("heading",), moves="angle", unit="rad"),
@@ -107,11 +113,14 @@ class RoomVisits:
         names = sorted(split_of)
         location = Location(names[rng.integers(len(names))], int(rng.integers(2**31)))
         frames = {
-            name: np.zeros((self.attempts + 1, *it.shape), np.float32)
+            name: np.zeros((self.attempts + 1, *it.shape), it.dtype)
             for name, it in self.features.items()
             if name != EYE
         }
-        pictures = [self._rooms.enter(location).image]
+        seen = self._rooms.enter(location)
+        pictures = [seen.image]
+        if self.depth:
+            frames[DEPTH][0] = seen.depth_m
         counts = {"touched_n": 0, "changed_n": 0, "diverged_n": 0}
         for nth in range(self.attempts):
             u, v = (int(each) for each in rng.integers(self.image_size, size=2))
@@ -121,6 +130,8 @@ class RoomVisits:
             counts["changed_n"] += not np.array_equal(outcome.image, pictures[-1])
             counts["diverged_n"] += outcome.diverged
             pictures.append(outcome.image)
+            if self.depth:
+                frames[DEPTH][nth + 1] = self._rooms.look().depth_m
             right, up, ahead = DIRECTIONS[direction]
             frames["force.point"][nth] = (u + 0.5) / self.image_size, (v + 0.5) / self.image_size
             frames["force.newtons"][nth] = newtons
