@@ -15,7 +15,7 @@ NETWORK = {"encoder": "unet-interaction", "image_size": 75, "encoder_options": {
 
 def make(**options):
     torch.manual_seed(0)
-    return VideoPCA(**{**NETWORK, "hidden": 16, **options})
+    return VideoPCA(**{**NETWORK, "hidden": 16, "coordinate_scale": 0.1, **options})
 
 
 def batch(images, depth_m, mask):

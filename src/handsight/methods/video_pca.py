@@ -44,6 +44,8 @@ class VideoPCA(Method):
         augmentation: what is done to each picture; its depth and soft mask are mirrored with it, and nothing
             is cropped.
         hidden: neurons of the head.
+        coordinate_scale: what rows and columns are multiplied by where they join the features, as in
+            `InteractionHeads`.
     """
 
     name: ClassVar[str] = "video-pca"
@@ -63,6 +65,7 @@ class VideoPCA(Method):
         init: Path | None = None,
         augmentation: Augmentation = JITTER,
         hidden: int = 128,
+        coordinate_scale: float = 1.0,
     ) -> None:
         super().__init__()
         if hidden < 1:
@@ -70,6 +73,7 @@ class VideoPCA(Method):
         self.encoder = build_encoder(encoder, image_size, encoder_options, init)
         self.augmentation = replace(augmentation, size=self.encoder.image_size)
         self.needs = dict(self.default_needs)
+        self.coordinate_scale = coordinate_scale
         channels = hold_beyond(self.encoder, self.encoder.taps[-2])[0]
         self.head = nn.Sequential(
             nn.Conv2d(channels + 2, hidden, 1), nn.ReLU(inplace=True), nn.Conv2d(hidden, 1, 1)
@@ -114,10 +118,9 @@ class VideoPCA(Method):
         grid = self.encoder.image_size // STRIDE
         if features.shape[-1] != grid:
             features = functional.interpolate(features, (grid, grid), mode="bilinear")
-        places = torch.arange(grid, device=features.device, dtype=features.dtype).expand(
-            len(features), 1, grid, -1
-        )
-        told: Tensor = self.head(torch.cat([features, places.mT, places], dim=1))
+        places = self.coordinate_scale * torch.arange(grid, device=features.device).to(features.dtype)
+        columns = places.expand(len(features), 1, grid, grid)
+        told: Tensor = self.head(torch.cat([features, columns.mT, columns], dim=1))
         return told[:, 0]
 
 
