@@ -103,3 +103,10 @@ def test_it_is_collected_as_other_worlds_are(tmp_path):
 def test_options_that_cannot_be_are_refused(options, message):
     with pytest.raises(HandsightError, match=f"^{message}$"):
         Filming(place(), **options)
+
+
+def test_a_place_that_cannot_be_filmed_is_refused():
+    with pytest.raises(
+        HandsightError, match=r"^blocks cannot be filmed; give a place that can, such as rooms$"
+    ):
+        Filming(Blocks(()))

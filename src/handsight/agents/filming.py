@@ -54,7 +54,7 @@ class Filming:
         components: that explain what does not move.
 
     Raises:
-        HandsightError: the split has no rooms, or no force is to be applied.
+        HandsightError: the place cannot be filmed, the split has no rooms, or no force is to be applied.
     """
 
     def __init__(
@@ -68,6 +68,8 @@ class Filming:
     ) -> None:
         self.place, self.split, self.forces = place, split, forces
         self.frames, self.step_s, self.components = frames, step_s, components
+        if not callable(getattr(place, "film", None)):
+            raise HandsightError(f"{place.name} cannot be filmed; give a place that can, such as rooms")
         if not place.rooms(split):
             raise HandsightError(f"{place.name} has no rooms in the split '{split}'")
         for what, number in (("forces", forces), ("components", components)):
