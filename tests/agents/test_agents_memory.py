@@ -232,3 +232,50 @@ def test_a_world_that_fails_is_told_of(tmp_path):
     place = Failing(blocks().blocks)
     with pytest.raises(HandsightError, match="the simulation failed at 10 locations one after another"):
         hs.pretrain(method(), place, out=tmp_path / "run", **TRAINING)
+
+
+class Deadly(Blocks):
+    """Kills its process the first time that a location is entered after `flag` was made ready."""
+
+    flag: Path
+
+    def enter(self, location):
+        if self.flag.exists() and location.seed % 3 == 0:
+            self.flag.unlink()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().enter(location)
+
+
+def test_a_worker_that_is_killed_is_replaced_and_nothing_is_lost(whole, tmp_path):
+    place = Deadly(blocks().blocks)
+    place.flag = tmp_path / "armed"
+    place.flag.touch()
+    run = hs.pretrain(method(), place, out=tmp_path / "run", **TRAINING)
+    assert not place.flag.exists(), "no worker was killed"
+    assert told(run) == told(whole)
+    one, other = (Recording(folder / EXPERIENCE) for folder in (whole, run))
+    np.testing.assert_array_equal(one.stream(MASK), other.stream(MASK))
+
+
+def test_where_nothing_is_in_reach_it_is_learned_that_nothing_is_there(tmp_path):
+    bare = Blocks((Block(6, 66, 5, (200, 30, 30), size=20, distance_m=2.5),))
+    made = method(rounds=20, force_rounds=0, prefill=8, locations=1, attempts=16, updates=(4, 4))
+    run = hs.pretrain(made, bare, out=tmp_path / "run", **{**TRAINING, "learning_rate": 0.01, "workers": 0})
+    recording = Recording(run / EXPERIENCE)
+    assert not recording.stream(MASK).any()
+    assert recording.facts["chosen_hits"].sum() == recording.facts["random_hits"].sum() == 0
+    first, last = told(run)[0], told(run)[-1]
+    assert all(line["embedding"] == 0 for line in told(run))
+    assert last["score"] < first["score"] / 2
+    sight = bare.enter(None)
+    scores = (
+        hs.load_segmenter(run)
+        .tell(torch.from_numpy(sight.image)[None], torch.from_numpy(sight.depth_m)[None])
+        .scores
+    )
+    assert scores.sigmoid().max() < 0.5
+
+
+def test_acting_in_the_trainings_own_process_gives_the_same_run(whole, tmp_path):
+    run = hs.pretrain(method(), blocks(), out=tmp_path / "run", **TRAINING, workers=0)
+    assert told(run) == told(whole)
