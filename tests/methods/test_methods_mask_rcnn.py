@@ -174,3 +174,10 @@ def test_it_learns_to_tell_squares(tmp_path):
 def test_options_that_cannot_be_are_refused(options, message):
     with pytest.raises(HandsightError, match=f"^{message}$"):
         MaskRCNN("resnet18", 32, TINY, **options)
+
+
+def test_an_encoder_whose_maps_grow_is_refused():
+    with pytest.raises(
+        HandsightError, match=r"^unet-interaction ends with maps of .* cells a side; give a net"
+    ):
+        MaskRCNN("unet-interaction", 75, {"width": 0.1})

@@ -134,7 +134,12 @@ class MaskRCNN(Method):
         self.mass = mass
         self.taps = self.encoder.taps[:-1][-LEVELS:]
         hold_beyond(self.encoder, self.taps[-1])
-        channels = [self.encoder.tap_shape(tap)[0] for tap in self.taps]
+        channels, sides = zip(*(self.encoder.tap_shape(tap)[:2] for tap in self.taps), strict=True)
+        if list(sides) != sorted(sides, reverse=True):
+            raise HandsightError(
+                f"{self.encoder.name} ends with maps of {', '.join(map(str, sides))} cells a side; give a "
+                "network whose maps go from fine to coarse, such as resnet18"
+            )
         self.detector = Detector(
             channels, self.encoder.image_size, CLASSES if mass else 1, width, hidden, regions
         )
