@@ -79,7 +79,7 @@ class LearningToInteract(ActingMethod):
         kernel: how fast what is learned at a point falls off around it: `exponential` as in the released
             code, `gaussian` as in the text.
         oracles: what the agent is told (table 1, rows d to f): `points` on every thing in reach, `masks` of
-            what it touches. The second says nothing about forces.
+            what it touches, and mass classes in place of forces that were tested.
         force_weight: of the force's loss beside the others.
         hidden: neurons of each head.
         coordinate_scale: what a cell's row and column are multiplied by before the heads see them; 1 is the
