@@ -1,7 +1,7 @@
 """The experiment behind the tables of learning to interact: an agent acts in rooms, and is measured.
 
-A cell lets one agent act and learn, and measures on sights of rooms that it never was in what things it
-tells, with their masks and their mass.
+A cell lets one agent act and learn, or a baseline learn from what was done beforehand, and measures on
+sights of rooms that it never was in what things are told, with their masks and their mass.
 """
 
 from __future__ import annotations
@@ -17,8 +17,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from handsight.agents import video_pca
+from handsight.agents.attempts import Acting
+from handsight.agents.exploration import Exploration
+from handsight.agents.filming import Filming
 from handsight.agents.gathering import EXPERIENCE
+from handsight.agents.learning import RandomChooser
 from handsight.encoders import Encoder
+from handsight.encoders.batches import evaluating
 from handsight.evaluation.detection import MASS_CLASSES
 from handsight.evaluation.matching import confusion
 from handsight.evaluation.things import (
@@ -29,13 +35,14 @@ from handsight.evaluation.things import (
     look_around,
     told_in,
 )
-from handsight.methods.learning_to_interact import LearningToInteract
+from handsight.methods import LearningToInteract, MaskRCNN, Method, VideoPCA
+from handsight.methods.rounds import Phase, Plan
 from handsight.recordings import Recording
 from handsight.studies.cells import Cell, Outcome, Score
 from handsight.studies.controls import build_method
 from handsight.studies.told_things import draw_told
 from handsight.training import duration_s, pretrain, read_log
-from handsight.worlds import Rooms
+from handsight.worlds import Rooms, collect
 
 WATCHED = ("box AP50", "mask AP50", "mass accuracy")
 """What is looked at on validation rooms while the agent learns."""
@@ -54,37 +61,31 @@ def run(cell: Cell, work: Path) -> Outcome:
 
     Its settings: `place` (options of the rooms), `method` (`name` and the constructor's arguments; of
     `random` those of the network alone), `training` (fields of `Training`), `looks` (how often validation
-    rooms are looked at), and how many `test` and `validation` sights there are.
+    rooms are looked at), how many `test` and `validation` sights there are; and for methods that do not act
+    `told`: at how many `locations` how many `attempts` were made beforehand, and by which `oracles`.
     """
     settings = cell.settings
     place = Rooms(**settings["place"])
     arguments = dict(settings["method"])
     name = arguments.pop("name")
     torch.manual_seed(cell.seed)
+    method = LearningToInteract(**arguments) if name == "random" else build_method(name, arguments)
     facts: dict[str, Any] = {}
     curves: dict[str, Any] = {}
     scores: dict[str, Score] = {}
-    if name == "random":
-        method = LearningToInteract(**arguments)
-    else:
-        built = build_method(name, arguments)
-        assert isinstance(built, LearningToInteract)
-        method = built
+    if name != "random":
+        acts = isinstance(method, LearningToInteract)
+        folder = work / f"run-{cell.key}"
         validation = sights_of(place, "validation", settings["validation"], work)
-        watched: dict[str, list[float]] = {"x": [], **{measure: [] for measure in WATCHED}}
 
         def look(encoder: Encoder, step: int) -> Mapping[str, float]:
             found = figures_by_room(told_in(validation, teller(method)), validation.room)
-            watched["x"].append(step)
-            for measure in WATCHED:
-                watched[measure].append(found[measure][0])
             return {measure: found[measure][0] for measure in WATCHED if np.isfinite(found[measure][0])}
 
-        folder = work / f"run-{cell.key}"
-        steps = method.plan.steps
+        steps = method.plan.steps if isinstance(method, LearningToInteract) else settings["training"]["steps"]
         pretrain(
             method,
-            place,
+            place if acts else experience_of(method, place, settings["told"], cell.seed, work),
             out=folder,
             seed=cell.seed,
             monitors=(look,),
@@ -93,18 +94,35 @@ def run(cell: Cell, work: Path) -> Outcome:
         )
         log = read_log(folder)
         curves = _curves(log)
-        scores = _hits(Recording(folder / EXPERIENCE))
-        facts = {"training seconds": duration_s(log), "locations": method.plan.locations, "steps": steps}
+        scores = _hits(Recording(folder / EXPERIENCE)) if acts else {}
+        facts = {"training seconds": duration_s(log), "steps": steps}
     test = sights_of(place, "test", settings["test"], work)
     pictures = told_in(test, teller(method.eval()))
     scores |= _scores(figures_by_room(pictures, test.room))
-    draw_told(method.segmenter, place, work / "pictures" / cell.key / "rooms.png")
+    if isinstance(method, LearningToInteract):
+        draw_told(method.segmenter, place, work / "pictures" / cell.key / "rooms.png")
     place.close()
     facts |= {
         "found": confusion(pictures).sum(axis=(0, 2)).tolist(),
         "to be found": np.bincount(test.bins, minlength=len(MASS_CLASSES)).tolist(),
     }
     return Outcome(scores, curves, facts)
+
+
+def experience_of(method: Method, place: Rooms, told: Mapping[str, Any], seed: int, work: Path) -> Recording:
+    """Return what came of acting at random, or as oracles say, made by whichever cell is first; or films."""
+    films = isinstance(method, VideoPCA)
+    said = json.dumps([films, place.options(), dict(told), seed], sort_keys=True)
+    folder = work / f"experience-{hashlib.blake2b(said.encode(), digest_size=6).hexdigest()}"
+    count, attempts = told["locations"], told["attempts"]
+    with filelock.FileLock(folder.with_suffix(".lock")):
+        if films:
+            collect(Filming(place, forces=attempts), folder, count, seed=seed)
+        else:
+            plan = Plan([Phase(1, count, 1, attempts, (1, 1))])
+            world = Exploration(place, RandomChooser(), plan, work, "train", Acting(), told["oracles"])
+            collect(world, folder, count, seed=seed)
+    return Recording(folder)
 
 
 def sights_of(place: Rooms, split: str, count: int, work: Path) -> Sights:
@@ -120,16 +138,18 @@ def sights_of(place: Rooms, split: str, count: int, work: Path) -> Sights:
     return Sights.load(path)
 
 
-def teller(method: LearningToInteract) -> Teller:
+def teller(method: Method) -> Teller:
     """Return what tells things by a method's network as it is."""
+    if isinstance(method, MaskRCNN):
+        return method.tell
+    if isinstance(method, VideoPCA):
+        return video_pca.teller(method)
+    assert isinstance(method, LearningToInteract)
     segmenter = method.segmenter
 
     def tell(images: NDArray[np.uint8], depths_m: NDArray[np.float32]) -> Any:
-        training = method.training
-        try:
+        with evaluating(segmenter):
             return segmenter.segment(images, depths_m, EVERYTHING, batch_size=len(images))
-        finally:
-            method.train(training)
 
     return tell
 

@@ -15,8 +15,9 @@ from typing import Any
 from handsight.evaluation import Measure, Published
 from handsight.evaluation.detection import MASS_CLASSES
 from handsight.evaluation.things import CONFUSED, FIGURES
+from handsight.studies.cells import Settings
 from handsight.studies.found_things import ON_THINGS
-from handsight.studies.learning_to_interact_cells import BUDGETS, FAR_M, settings_of
+from handsight.studies.learning_to_interact_cells import BUDGETS, FAR_M, Budget, baseline_of, settings_of
 from handsight.studies.study import Curve, Row, Scale, Study
 
 SOURCE = "Lohmann et al. 2020"
@@ -31,7 +32,7 @@ class Variant:
     """A row, but for the split.
 
     Args:
-        options: of `settings_of`.
+        options: of `settings_of`, or of `baseline_of` where they name a method.
         headline: whether a claim rests on it.
         reference: whether it is told the truth.
         letter: of the row in the paper's table 1.
@@ -52,6 +53,12 @@ BARE, EVENLY, FAR, FLOW = (
     "optical flow",
 )
 
+RCNN_MASS, RCNN = "Mask R-CNN, full supervision and mass", "Mask R-CNN, full supervision"
+RCNN_SEEN, ROBUST = "Mask R-CNN, self-supervised masks", "robust set loss, self-supervised masks"
+FILMED = "VideoPCA, supervised interaction"
+_RCNN: Mapping[str, Any] = {"method": "mask-rcnn"}
+_ALL = ("points", "masks")
+
 VARIANTS: Mapping[str, Variant] = {
     UNTRAINED: Variant({"trained": False}, headline=True),
     OURS: Variant({"weigh": True}, headline=True, letter="a"),
@@ -63,11 +70,16 @@ VARIANTS: Mapping[str, Variant] = {
     EVENLY: Variant({"prioritised": False}, letter="l"),
     FAR: Variant({"reach_m": FAR_M}, letter="m"),
     FLOW: Variant({"difference": "flow"}),
+    RCNN_MASS: Variant({**_RCNN, "oracles": _ALL, "mass": True}, reference=True, letter="b"),
+    FILMED: Variant({"method": "video-pca"}, letter="g"),
+    RCNN: Variant({**_RCNN, "oracles": _ALL}, reference=True, letter="h"),
+    RCNN_SEEN: Variant(_RCNN, letter="i"),
+    ROBUST: Variant({**_RCNN, "loss": "robust-set"}, letter="j"),
 }
 
 PUBLISHED: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     OURS: (("24.19", "11.65", "22.00", "10.24"), ("27.59", "13.44", "25.01", "11.00")),
-    "Mask R-CNN, full supervision and mass": (
+    RCNN_MASS: (
         ("33.94", "22.08", "28.21", "16.75"),
         ("50.72", "34.44", "45.57", "30.12"),
     ),
@@ -75,16 +87,16 @@ PUBLISHED: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     TOLD_MASKS: (("30.77", "16.83", "27.46", "13.89"), ("38.44", "21.25", "36.49", "18.67")),
     TOLD_POINTS: (("26.11", "12.26", "24.87", "11.53"), ("28.06", "13.23", "26.14", "11.71")),
     TOLD_ALL: (("30.23", "14.86", "27.40", "13.23"), ("25.68", "12.03", "24.54", "11.00")),
-    "VideoPCA, supervised interaction": (("8.10", "3.99", "7.33", "3.27"), ("7.48", "3.45", "6.97", "2.82")),
-    "Mask R-CNN, full supervision": (
+    FILMED: (("8.10", "3.99", "7.33", "3.27"), ("7.48", "3.45", "6.97", "2.82")),
+    RCNN: (
         ("36.49", "22.92", "30.66", "18.35"),
         ("49.86", "31.63", "44.87", "28.85"),
     ),
-    "Mask R-CNN, self-supervised masks": (
+    RCNN_SEEN: (
         ("15.93", "8.16", "10.88", "6.08"),
         ("21.26", "11.39", "15.84", "8.73"),
     ),
-    "robust set loss, self-supervised masks": (
+    ROBUST: (
         ("17.51", "9.11", "10.71", "4.02"),
         ("22.29", "12.08", "16.23", "8.81"),
     ),
@@ -115,7 +127,7 @@ def _rows(*asked: tuple[str, str]) -> Callable[[Scale], list[Row]]:
             Row(
                 label_of(name, splits),
                 EXPERIMENT,
-                settings_of(budget, splits, **VARIANTS[name].options),
+                _settings(budget, splits, **VARIANTS[name].options),
                 budget.headline_seeds if VARIANTS[name].headline else budget.other_seeds,
                 reference=VARIANTS[name].reference,
             )
@@ -123,6 +135,10 @@ def _rows(*asked: tuple[str, str]) -> Callable[[Scale], list[Row]]:
         ]
 
     return rows
+
+
+def _settings(budget: Budget, splits: str, **options: Any) -> Settings:
+    return (baseline_of if "method" in options else settings_of)(budget, splits, **options)
 
 
 def _in(splits: str, *names: str) -> tuple[tuple[str, str], ...]:
@@ -156,7 +172,8 @@ STUDIES: tuple[Study, ...] = (
         title="Things found in rooms that were never seen",
         question="Does acting teach what is a thing, without anyone saying so (table 1)?",
         rows=_rows(
-            *_in(SPACES, UNTRAINED, OURS, APART, TOLD_MASKS, TOLD_POINTS, TOLD_ALL),
+            *_in(SPACES, UNTRAINED, OURS, RCNN_MASS, APART, TOLD_MASKS, TOLD_POINTS, TOLD_ALL),
+            *_in(SPACES, FILMED, RCNN, RCNN_SEEN, ROBUST),
             *_in(OBJECTS, UNTRAINED, OURS, APART),
         ),
         measures=SEGMENTATION,
@@ -164,6 +181,7 @@ STUDIES: tuple[Study, ...] = (
             (OURS, UNTRAINED),
             (APART, UNTRAINED),
             (APART, OURS),
+            (APART, RCNN_SEEN),
             (label_of(OURS, OBJECTS), label_of(UNTRAINED, OBJECTS)),
         ),
         published=_published(*(name for name in PUBLISHED if name not in (BARE, EVENLY, FAR))),
@@ -174,7 +192,7 @@ STUDIES: tuple[Study, ...] = (
         name="learning-to-interact/mass",
         title="Mass told of things that were found",
         question="Does trying forces teach how heavy things look (table 2)?",
-        rows=_rows(*_in(SPACES, UNTRAINED, OURS), *_in(OBJECTS, UNTRAINED, OURS)),
+        rows=_rows(*_in(SPACES, UNTRAINED, OURS, RCNN_MASS), *_in(OBJECTS, UNTRAINED, OURS)),
         measures=(Measure(FIGURES[4]), Measure(FIGURES[5])),
         compare=((OURS, UNTRAINED), (label_of(OURS, OBJECTS), label_of(UNTRAINED, OBJECTS))),
         published=tuple(
@@ -182,8 +200,8 @@ STUDIES: tuple[Study, ...] = (
             for name, splits, figures in (
                 (OURS, OBJECTS, ("50.79", "11.85")),
                 (OURS, SPACES, ("55.86", "11.01")),
-                ("Mask R-CNN, full supervision", OBJECTS, ("78.28", "26.90")),
-                ("Mask R-CNN, full supervision", SPACES, ("86.11", "46.24")),
+                (RCNN_MASS, OBJECTS, ("78.28", "26.90")),
+                (RCNN_MASS, SPACES, ("86.11", "46.24")),
             )
             for measure, figure in zip(FIGURES[4:], figures, strict=True)
         ),

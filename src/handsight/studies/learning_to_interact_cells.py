@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from handsight.encoders.unet import UNET
+from handsight.methods.rounds import Phase, Plan
 from handsight.studies.cells import Settings
 from handsight.studies.study import Scale
 
@@ -35,6 +36,9 @@ class Budget:
         learning_rate: of Adam.
         precision: as in `Training`.
         workers: processes that act beside the training.
+        rcnn: arguments of Mask R-CNN beside the network's.
+        rcnn_steps: of its optimiser.
+        rcnn_batch: pictures in its step.
         looks: how often validation rooms are looked at.
         validation: sights of validation rooms.
         test: sights of test rooms.
@@ -58,6 +62,9 @@ class Budget:
     learning_rate: float
     precision: str
     workers: int
+    rcnn: Mapping[str, int]
+    rcnn_steps: int
+    rcnn_batch: int
     looks: int
     validation: int
     test: int
@@ -83,6 +90,9 @@ BUDGETS: Mapping[Scale, Budget] = {
         learning_rate=1e-3,
         precision="32-true",
         workers=0,
+        rcnn={"width": 8, "hidden": 8, "regions": 16},
+        rcnn_steps=2,
+        rcnn_batch=4,
         looks=1,
         validation=12,
         test=16,
@@ -106,6 +116,9 @@ BUDGETS: Mapping[Scale, Budget] = {
         learning_rate=1e-3,
         precision="bf16-mixed",
         workers=1,
+        rcnn={"width": 64, "hidden": 256, "regions": 64},
+        rcnn_steps=1500,
+        rcnn_batch=8,
         looks=8,
         validation=120,
         test=400,
@@ -129,6 +142,9 @@ BUDGETS: Mapping[Scale, Budget] = {
         learning_rate=5e-4,
         precision="bf16-mixed",
         workers=35,
+        rcnn={"width": 256, "hidden": 1024, "regions": 512},
+        rcnn_steps=90_000,
+        rcnn_batch=16,
         looks=20,
         validation=500,
         test=2000,
@@ -194,3 +210,41 @@ def settings_of(
         "validation": budget.validation,
         "test": budget.test,
     }
+
+
+def baseline_of(
+    budget: Budget, splits: str, method: str, oracles: tuple[str, ...] = ("points",), **options: Any
+) -> Settings:
+    """Return a cell's settings: a baseline that learns from what was done beforehand.
+
+    Args:
+        budget: of the scale.
+        splits: as in `settings_of`.
+        method: `mask-rcnn` or `video-pca`.
+        oracles: who said where to act, and what moved.
+        options: of the method.
+    """
+    plan = settings_of(budget, splits)
+    rounds, filling = budget.rounds * budget.locations, budget.prefill
+    told = {"oracles": list(oracles), "locations": rounds + filling, "attempts": budget.attempts}
+    training = {**plan["training"], "workers": 1}
+    if method == "mask-rcnn":
+        narrow = {"channels": [16, 32, 64, 128], "stem_width": 16} if budget.width < 1 else {}
+        network: dict[str, Any] = {"encoder": "resnet18", "image_size": budget.image_size, **budget.rcnn}
+        if narrow:
+            network["encoder_options"] = narrow
+        training |= {"batch_size": budget.rcnn_batch, "learning_rate": 2e-3, "steps": budget.rcnn_steps}
+        training |= {"warmup_steps": budget.rcnn_steps // 90}
+    else:
+        network = {
+            name: value for name, value in plan["method"].items()
+            if name in ("encoder", "image_size", "encoder_options", "hidden", "coordinate_scale")
+        }  # fmt: skip
+        training["steps"] = updates_of(budget)
+    return {**plan, "method": {"name": method, **network, **options}, "training": training, "told": told}
+
+
+def updates_of(budget: Budget) -> int:
+    """Return how many steps an agent takes at a budget, without forces."""
+    phase = Phase(budget.rounds, budget.prefill, budget.locations, budget.attempts, budget.updates)
+    return Plan([phase]).steps
