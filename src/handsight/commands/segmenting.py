@@ -39,7 +39,7 @@ def segment_run(
     """
     from handsight.evaluation.detection import MASS_CLASSES
     from handsight.methods.segmenter import load_segmenter
-    from handsight.report.things import draw_things, side_by_side
+    from handsight.evaluation.drawing import draw_things, side_by_side
 
     if not 0 < threshold < 1:
         raise HandsightError(f"threshold is {threshold:g}; give a score between 0 and 1")
