@@ -38,8 +38,8 @@ def segment_run(
         out: PNG to draw them into; default: beside the picture.
     """
     from handsight.evaluation.detection import MASS_CLASSES
-    from handsight.methods.segmenter import load_segmenter
     from handsight.evaluation.drawing import draw_things, side_by_side
+    from handsight.methods.segmenter import load_segmenter
 
     if not 0 < threshold < 1:
         raise HandsightError(f"threshold is {threshold:g}; give a score between 0 and 1")

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from handsight.agents.attempts import Acting, arrive, explore
 from handsight.agents.oracles import told_points
+from handsight.evaluation.drawing import draw_things
 from handsight.evaluation.things import draw_locations
 from handsight.methods.segmenter import Segmenter, Things
-from handsight.evaluation.drawing import draw_things
 from handsight.worlds.places import Instance, Location, Place
 from handsight.worlds.world import generator
 
