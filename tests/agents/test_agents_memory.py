@@ -58,6 +58,15 @@ def told(folder: Path) -> list[dict]:
     return [{key: value for key, value in json.loads(line).items() if key != "seconds"} for line in lines]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread():
+    """Sums come out the same to the last bit with as many threads as the processes that are killed have."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory) -> Path:
     return hs.pretrain(method(), blocks(), out=tmp_path_factory.mktemp("whole") / "run", **TRAINING)
@@ -166,7 +175,8 @@ def test_the_oldest_are_forgotten(tmp_path):
 KILLED = """
 import sys
 sys.path[:0] = {path!r}
-from test_agents_memory import blocks, hs, method, TRAINING
+from test_agents_memory import blocks, hs, method, torch, TRAINING
+torch.set_num_threads(1)
 if __name__ == "__main__":
     hs.pretrain(method(), blocks(), out={out!r}, **TRAINING)
 """

@@ -22,6 +22,10 @@ TINY = [
 ]
 
 
+OWN_STREAMS = ("curious-robot", "learning-to-interact", "mask-rcnn", "video-pca")
+"""Methods that take streams which few recordings have."""
+
+
 def refused(result, *words):
     """Check that a command ended with one clear line, its last, and return it."""
     status, _, said = result

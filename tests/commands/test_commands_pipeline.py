@@ -4,7 +4,7 @@ import json
 
 import timm
 import torch
-from commands_samples import TINY
+from commands_samples import OWN_STREAMS, TINY
 
 from handsight.encoders import load_encoder
 from handsight.methods import METHODS
@@ -34,7 +34,7 @@ def test_from_a_world_to_an_exported_encoder(handsight, tmp_path):
     status, said, _ = handsight("info", data)
     assert status == 0
     assert "30 (120 frames" in said
-    assert f"can train  {', '.join(name for name in METHODS if name != 'curious-robot')}" in said
+    assert f"can train  {', '.join(name for name in METHODS if name not in OWN_STREAMS)}" in said
     assert handsight("check", data)[0] == 0
     pretrain = ["pretrain", "action-aware", "--data", data, "--out", out, "--steps", "3", *TINY]
     status, said, _ = handsight(*pretrain, "--dry-run")

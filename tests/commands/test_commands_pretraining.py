@@ -3,7 +3,7 @@
 import shutil
 import signal
 
-from commands_samples import TINY, refused, start, wait_for
+from commands_samples import OWN_STREAMS, TINY, refused, start, wait_for
 
 from handsight import load_encoder
 from handsight.methods import METHODS
@@ -18,8 +18,7 @@ def test_a_stream_that_the_method_needs_and_the_recording_lacks(handsight, shape
         "no stream 'gripper'",
         "action-aware",
     )
-    own = ("curious-robot", "learning-to-interact", "mask-rcnn", "video-pca")  # streams that others lack
-    others = ", ".join(name for name in METHODS if name not in own)
+    others = ", ".join(name for name in METHODS if name not in OWN_STREAMS)
     assert f"Methods that can train on it as it is: {others}" in line
     assert "it has: action, observation.state" in line
     refused(
