@@ -117,3 +117,18 @@ def test_locations_go_evenly_over_the_rooms_of_a_split():
     assert {location.room for location in locations} == set(place.rooms("test"))
     assert locations == draw_locations(place, "test", 40, seed=0)
     assert locations != draw_locations(place, "test", 40, seed=1)
+
+
+def test_a_class_of_which_nothing_is_found_counts_as_nothing(sights):
+    number = iter(range(len(sights)))
+
+    def tell(images, depths_m):
+        """Tell the box of each location alone, and rightly that it is heavy."""
+        told = []
+        for _ in images:
+            mine = np.flatnonzero((sights.location == next(number)) & (sights.bins == 2))
+            told.append(Told(sights.masks[mine], np.ones(len(mine)), sights.bins[mine]))
+        return told
+
+    figures = figures_by_room(told_in(sights, tell), sights.room)
+    assert figures["mass accuracy"][0] == pytest.approx(0.5)

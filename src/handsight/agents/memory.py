@@ -62,7 +62,8 @@ class Memory:
 
     Attributes:
         ahead: False: a batch cannot be drawn before the step that comes first has been learned from.
-        waited_s: how long the world was waited for so far.
+        waited_s: how long the world was waited for so far, beside the fillings of the memory.
+        filled_s: how long these were waited for.
 
     Raises:
         HandsightError: a batch is larger than what is there at first.
@@ -100,7 +101,7 @@ class Memory:
         }
         self.vocabulary: dict[str, list[str]] = {}
         self.stopping: Callable[[], bool] = lambda: False
-        self.waited_s = 0.0
+        self.waited_s = self.filled_s = 0.0
         # Beside what is drawn from, those of a round that is under way.
         self._held = Held(exploration, capacity + max(this.locations for this in self.plan.rounds))
         self._priorities = np.full(self.plan.locations, FIRST_PRIORITY)
@@ -164,7 +165,10 @@ class Memory:
                 self._gathering.know(self._begun)
                 began = time.monotonic()
                 self._gathering.wait(self._end(self._begun), self.stopping)
-                self.waited_s += time.monotonic() - began
+                if this.within:
+                    self.waited_s += time.monotonic() - began
+                else:
+                    self.filled_s += time.monotonic() - began
             self._share(range(this.first_location, this.first_location + this.locations))
 
     def learn(self, experiences: Tensor, priorities: Tensor) -> None:

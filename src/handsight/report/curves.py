@@ -13,7 +13,7 @@ from handsight.report.markup import Content, Element, element, folded, paragraph
 from handsight.report.page import Section
 from handsight.report.plots import Series, legend, line_plot, panels
 
-BOOKKEEPING = ("step", "seconds")
+BOOKKEEPING = ("step", "seconds", "seconds_waited", "seconds_filled")
 
 MONITORS = {
     "knn_accuracy": "Nearest neighbours, accuracy on validation objects (%)",

@@ -96,7 +96,7 @@ def run(cell: Cell, work: Path) -> Outcome:
         log = read_log(folder)
         curves = _curves(log)
         scores = _hits(Recording(folder / EXPERIENCE)) if acts else {}
-        facts = {"training seconds": duration_s(log), "steps": steps}
+        facts = {"training seconds": duration_s(log), "steps": steps, **_waiting(log[-1])}
     test = sights_of(place, "test", settings["test"], work)
     pictures = told_in(test, teller(method.eval()))
     scores |= _scores(figures_by_room(pictures, test.room))
@@ -184,6 +184,14 @@ def _hits(experience: Recording) -> dict[str, Score]:
         )
         scores[name] = Score(hits[points > 0] / points[points > 0], points[points > 0])
     return scores
+
+
+def _waiting(last: Mapping[str, Any]) -> dict[str, float]:
+    """Return for which part of the time the world was waited for, and for how long its memory was filled."""
+    if "seconds_waited" not in last:
+        return {}
+    learning = last["seconds"] - last["seconds_filled"]
+    return {"filling seconds": last["seconds_filled"], "waited": round(last["seconds_waited"] / learning, 4)}
 
 
 def _curves(log: list[dict[str, Any]]) -> dict[str, Any]:

@@ -124,7 +124,7 @@ class Loop:
                     ):
                         entry |= self._look(done)
                     if entry and self.fabric.is_global_zero:
-                        self.run.log({"step": step, **entry, "seconds": round(time.monotonic() - began, 3)})
+                        self.run.log({"step": step, **entry, **self._spent(began)})
                         if events is not None:
                             events.add(entry, done)
                     if self.progress is not None:
@@ -142,6 +142,13 @@ class Loop:
                 self.sampler.close()
             if events is not None:
                 events.close()
+
+    def _spent(self, began: float) -> dict[str, float]:
+        """Return how long this process trains by now, and how much of it the world was waited for, in s."""
+        spent = {"seconds": time.monotonic() - began}
+        if isinstance(self.sampler, Memory):
+            spent |= {"seconds_waited": self.sampler.waited_s, "seconds_filled": self.sampler.filled_s}
+        return {name: round(value, 3) for name, value in spent.items()}
 
     def _agreed(self, asked: bool) -> bool:
         """Whether any process was asked to stop: all stop after one step, or some would wait for ever."""
