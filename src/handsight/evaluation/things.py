@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handsight.evaluation.detection import MASS_CLASSES, Picture, picture
-from handsight.evaluation.matching import Matches, class_accuracy, confusion, rows_normalised
+from handsight.evaluation.matching import Matches, confusion, rows_normalised
 from handsight.worlds.places import Instance, Location, Place
 from handsight.worlds.world import generator
 
@@ -130,16 +130,20 @@ def figures_by_room(
     """Return each of `FIGURES` and `CONFUSED` in [0, 1], and what it would be without each room, `[R]`.
 
     Average precision is no mean over rooms; by what it would be without each, intervals can be told all the
-    same (the jackknife). NaN where nothing of a kind is there, or was found.
+    same (the jackknife). NaN where nothing of a kind is there. Mass accuracy is the mean over the classes that
+    are there; one of which nothing was found counts as 0, or a single lucky thing would be 100 %.
     """
     boxes, masks = Matches(pictures, "box"), Matches(pictures, "mask")
     by_mass, table = Matches(pictures, "box", by_mass=True), confusion(pictures)
+    classes = len(MASS_CLASSES)
+    there = np.array([np.bincount(each.truth.bins, minlength=classes) for each in pictures])
 
     def figures(rows: NDArray[np.intp]) -> list[float]:
         box, mask = boxes.precision(rows), masks.precision(rows)
-        counts = table[rows].sum(axis=0)
-        mass = [class_accuracy(counts), by_mass.precision(rows).ap50]
-        return [box.ap50, box.ap, mask.ap50, mask.ap, *mass, *rows_normalised(counts).ravel()]
+        shares = rows_normalised(table[rows].sum(axis=0))
+        right = np.nan_to_num(np.diag(shares))[there[rows].sum(axis=0) > 0]
+        mass = [right.mean() if len(right) else np.nan, by_mass.precision(rows).ap50]
+        return [box.ap50, box.ap, mask.ap50, mask.ap, *mass, *shares.ravel()]
 
     whole = figures(np.arange(len(pictures)))
     without = np.array([figures(np.flatnonzero(room != left_out)) for left_out in np.unique(room)])
