@@ -130,8 +130,8 @@ def figures_by_room(
     """Return each of `FIGURES` and `CONFUSED` in [0, 1], and what it would be without each room, `[R]`.
 
     Average precision is no mean over rooms; by what it would be without each, intervals can be told all the
-    same (the jackknife). NaN where nothing of a kind is there. Mass accuracy is the mean over the classes that
-    are there; one of which nothing was found counts as 0, or a single lucky thing would be 100 %.
+    same (the jackknife). NaN where nothing of a kind is there. Mass accuracy is the mean over the classes
+    that are there; one of which nothing was found counts as 0, or a single lucky thing would be 100 %.
     """
     boxes, masks = Matches(pictures, "box"), Matches(pictures, "mask")
     by_mass, table = Matches(pictures, "box", by_mass=True), confusion(pictures)

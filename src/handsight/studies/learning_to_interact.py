@@ -208,8 +208,8 @@ STUDIES: tuple[Study, ...] = (
         chance=lambda scale: {FIGURES[4]: 1 / len(MASS_CLASSES)},
         notes=(
             *NOTES,
-            "Classes: below 0.5 kg, below 2 kg, the rest. Accuracy: of what was found, the mean over the classes;"
-            " one of which nothing was found counts as 0.",
+            "Classes: below 0.5 kg, below 2 kg, the rest. Accuracy, of what was found, is the mean over the"
+            " classes; one of which nothing was found counts as 0.",
         ),
         clusters="test rooms",
     ),
