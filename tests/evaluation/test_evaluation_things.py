@@ -7,6 +7,7 @@ from handsight.evaluation.matching import detection_scores
 from handsight.evaluation.things import (
     CONFUSED,
     FIGURES,
+    FOUND,
     Sights,
     draw_locations,
     figures_by_room,
@@ -88,8 +89,8 @@ def test_sights_hold_what_is_within_reach_and_survive_a_file(sights, tmp_path):
 
 def test_the_truth_told_scores_everything(sights):
     figures = figures_by_room(told_in(sights, oracle(sights), batch_size=5), sights.room)
-    assert set(figures) == {*FIGURES, *CONFUSED}
-    for name in FIGURES:
+    assert set(figures) == {*FIGURES, FOUND, *CONFUSED}
+    for name in (*FIGURES, FOUND):
         assert figures[name][0] == pytest.approx(1.0)
         np.testing.assert_allclose(figures[name][1], 1.0)
     assert figures["light told light"][0] == figures["heavy told heavy"][0] == 1
@@ -132,3 +133,4 @@ def test_a_class_of_which_nothing_is_found_counts_as_nothing(sights):
 
     figures = figures_by_room(told_in(sights, tell), sights.room)
     assert figures["mass accuracy"][0] == pytest.approx(0.5)
+    assert figures[FOUND][0] == pytest.approx(6 / 18)

@@ -120,6 +120,10 @@ def told_in(sights: Sights, tell: Teller, batch_size: int = 16) -> list[Picture]
 FIGURES = ("box AP50", "box AP", "mask AP50", "mask AP", "mass accuracy", "mass & box AP50")
 """The columns of tables 1 and 2."""
 
+FOUND = "things found"
+"""Share of the things whose box was found (an overlap of 0.5), however unsure: average precision of little is
+mostly chance, since a single sure hit is worth 1 % of it."""
+
 CONFUSED = tuple(f"{true} told {told}" for true, told in product(MASS_CLASSES, repeat=2))
 """Of what is found of each true class, the share that is told to be of each class (table 4)."""
 
@@ -127,7 +131,7 @@ CONFUSED = tuple(f"{true} told {told}" for true, told in product(MASS_CLASSES, r
 def figures_by_room(
     pictures: Sequence[Picture], room: NDArray[np.str_]
 ) -> dict[str, tuple[float, NDArray[np.float64]]]:
-    """Return each of `FIGURES` and `CONFUSED` in [0, 1], and what it would be without each room, `[R]`.
+    """Return `FIGURES`, `FOUND` and `CONFUSED` in [0, 1], each with what it is without each room, `[R]`.
 
     Average precision is no mean over rooms; by what it would be without each, intervals can be told all the
     same (the jackknife). NaN where nothing of a kind is there. Mass accuracy is the mean over the classes
@@ -140,11 +144,14 @@ def figures_by_room(
 
     def figures(rows: NDArray[np.intp]) -> list[float]:
         box, mask = boxes.precision(rows), masks.precision(rows)
-        shares = rows_normalised(table[rows].sum(axis=0))
+        shares, things = rows_normalised(table[rows].sum(axis=0)), there[rows].sum()
+        found = table[rows].sum() / things if things else np.nan
         right = np.nan_to_num(np.diag(shares))[there[rows].sum(axis=0) > 0]
         mass = [right.mean() if len(right) else np.nan, by_mass.precision(rows).ap50]
-        return [box.ap50, box.ap, mask.ap50, mask.ap, *mass, *shares.ravel()]
+        return [box.ap50, box.ap, mask.ap50, mask.ap, *mass, found, *shares.ravel()]
 
     whole = figures(np.arange(len(pictures)))
     without = np.array([figures(np.flatnonzero(room != left_out)) for left_out in np.unique(room)])
-    return {name: (whole[column], without[:, column]) for column, name in enumerate((*FIGURES, *CONFUSED))}
+    return {
+        name: (whole[column], without[:, column]) for column, name in enumerate((*FIGURES, FOUND, *CONFUSED))
+    }
