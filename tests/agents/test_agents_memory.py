@@ -292,3 +292,25 @@ def test_where_nothing_is_in_reach_it_is_learned_that_nothing_is_there(tmp_path)
 def test_acting_in_the_trainings_own_process_gives_the_same_run(whole, tmp_path):
     run = hs.pretrain(method(), blocks(), out=tmp_path / "run", **TRAINING, workers=0)
     assert told(run) == told(whole)
+
+
+def test_two_processes_share_one_memory_and_give_the_losses_of_one(tmp_path):
+    from acting_in_processes import train
+
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    script = Path(__file__).with_name("acting_in_processes.py")
+    path = os.pathsep.join([str(script.parent), *(entry for entry in sys.path if entry)])
+    done = subprocess.run(
+        [*torchrun, str(script), str(tmp_path / "two")],
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        timeout=250,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    one, two = told(train(tmp_path / "one")), told(tmp_path / "two")
+    for alone, together in zip(one, two, strict=True):
+        assert together == pytest.approx(alone, rel=1e-4, abs=1e-5), alone["step"]
+    first, second = (Recording(tmp_path / name / EXPERIENCE) for name in ("one", "two"))
+    assert first.num_episodes == second.num_episodes == method().plan.locations

@@ -68,3 +68,24 @@ def test_optimisers_take_what_is_trainable(name, kind):
     assert torch.equal(module[0].weight, before)
     if name == "sgd":
         assert group["momentum"] == 0.9
+
+
+@pytest.mark.parametrize("optimiser", ["adamw", "adam", "sgd", "rmsprop"])
+def test_weights_may_join_in_a_later_step(optimiser):
+    """A stage trains some weights, the next one all: those that join begin as if it were the first step."""
+    early, late = (nn.Linear(1, 1, bias=False) for _ in range(2))
+    both = nn.ModuleList([early, late])
+    made = make_optimiser(both, Optimisation(optimiser=optimiser, learning_rate=0.1, weight_decay=0.0))
+    before = late.weight.item()
+    early(torch.ones(1, 1)).sum().backward()
+    made.step()
+    made.zero_grad()
+    assert late.weight.item() == before
+    alone = nn.Linear(1, 1, bias=False)
+    alone.load_state_dict(late.state_dict())
+    fresh = make_optimiser(alone, Optimisation(optimiser=optimiser, learning_rate=0.1, weight_decay=0.0))
+    (early(torch.ones(1, 1)) + late(torch.ones(1, 1))).sum().backward()
+    alone(torch.ones(1, 1)).sum().backward()
+    made.step()
+    fresh.step()
+    torch.testing.assert_close(late.weight, alone.weight)

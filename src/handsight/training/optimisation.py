@@ -14,8 +14,9 @@ def make_optimiser(module: nn.Module, settings: Optimisation) -> torch.optim.Opt
     """Return the optimiser over a module's trainable parameters."""
     parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
     if settings.optimiser == "sgd":
+        # Not fused: that fails where some weights are first trained in a later stage than others.
         return torch.optim.SGD(
-            parameters, settings.learning_rate, momentum=0.9, weight_decay=settings.weight_decay, fused=True
+            parameters, settings.learning_rate, momentum=0.9, weight_decay=settings.weight_decay
         )
     if settings.optimiser == "rmsprop":
         # Its weight decay is not decoupled: it is added to the gradient, as SGD's is.
