@@ -14,7 +14,8 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from handsight.agents.feedback import STRIDE, Labels, Mask, SelfSupervision, centre_px
+from handsight.agents.feedback import Labels, Mask, SelfSupervision, centre_px
+from handsight.encoders.unet import STRIDE
 from handsight.errors import HandsightError
 from handsight.worlds.places import DIRECTIONS, FORCES_N, Location, Outcome, Place, Sight
 

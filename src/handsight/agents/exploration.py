@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from handsight.agents.attempts import Acting, Arrival, Experience, arrive, explore
 from handsight.agents.choosing import half_random
-from handsight.agents.feedback import STRIDE, centre_px
+from handsight.agents.feedback import centre_px
 from handsight.agents.oracles import told_experience, told_points
+from handsight.encoders.unet import STRIDE
 from handsight.errors import HandsightError
 from handsight.methods.acting import Oracle
 from handsight.methods.rounds import Plan, Round

@@ -9,25 +9,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from skimage.segmentation import felzenszwalb
 
+from handsight.encoders.unet import STRIDE
 from handsight.errors import HandsightError
-
-Difference = Literal["squared-first", "averaged-first", "flow"]
-Kernel = Literal["exponential", "gaussian"]
+from handsight.methods.acting import Difference, Kernel
 
 Mask: TypeAlias = NDArray[np.bool_]
 Labels: TypeAlias = NDArray[np.int32]
 Floats: TypeAlias = NDArray[np.float32]
 Scalar = TypeVar("Scalar", bound=np.generic)
-
-STRIDE = 3
-"""Pixels that a cell of the grid is wide and high."""
 
 THRESHOLD = 0.01
 """Of the squared HSV difference, above which a cell changed (section 4.2-III)."""

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from handsight.agents.exploration import CAMERA, DEPTH, TRIES_N
-from handsight.agents.feedback import STRIDE, centre_px
+from handsight.agents.feedback import centre_px
 from handsight.agents.oracles import told_points
 from handsight.agents.video_pca import COMPONENTS, soft_mask
+from handsight.encoders.unet import STRIDE
 from handsight.errors import HandsightError
 from handsight.recordings.features import Feature, camera
 from handsight.worlds.places import DIRECTIONS, FILM_FRAMES, FILM_STEP_S, FORCES_N, FilmedPlace, Location

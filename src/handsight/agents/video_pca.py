@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from handsight.agents.feedback import STRIDE, Mask, fill, superpixels
+from handsight.agents.feedback import Mask, fill, superpixels
+from handsight.encoders.unet import STRIDE
 from handsight.errors import HandsightError
 from handsight.methods import VideoPCA
 from handsight.methods.segmenter import Things

@@ -16,7 +16,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
 
 from handsight.augmentation import Augmentation
 from handsight.encoders import Encoder
@@ -30,6 +29,7 @@ from handsight.objectives.attempted import force_targets, score_targets
 from handsight.objectives.gather import gather
 from handsight.objectives.grouping import embedding_loss_and_ious, picture_scores, priority
 from handsight.objectives.interaction import InteractionHeads, force_loss, score_loss
+from handsight.objectives.maps import nearest
 from handsight.recordings import Batch, Needs
 
 NEED = "experience"
@@ -170,12 +170,12 @@ class LearningToInteract(ActingMethod):
         phase = self.plan.phases[self.plan.at_step(self._step).phase]
         frozen = self.plan.frozen(self._step)
         images = batch["views"][:, 0]
-        depth_m = _nearest(batch["observation.depth_m"], images.shape[-1])
+        depth_m = nearest(batch["observation.depth_m"], images.shape[-1])
         told = self.segmenter.tell(images, depth_m, detection=not frozen)
         grid = told.scores.shape[-1]
         points = _cells(batch["attempts.point"], self.encoder.image_size, grid)
         feedback = batch["attempts.feedback"].round().long()
-        masks = (_nearest(batch["attempts.mask"], grid) > 0.5) & (feedback > 0)[..., None, None]
+        masks = (nearest(batch["attempts.mask"], grid) > 0.5) & (feedback > 0)[..., None, None]
         foreground, background = score_targets(points, feedback, grid, self.kernel)
         embedding, ious = embedding_loss_and_ious(told.embeddings, masks)
         self._seen.append((batch["clip"], priority(picture_scores(ious))))
@@ -222,15 +222,6 @@ class LearningToInteract(ActingMethod):
         )
         valid = found.valid[0]
         return found.points[0][valid].numpy(), found.bins[0][valid].numpy()
-
-
-def _nearest(maps: Tensor, side: int) -> Tensor:
-    """Return maps `[B, …, h, w]` with sides of this length: recordings may have been made at another size."""
-    if maps.shape[-2:] == (side, side):
-        return maps
-    channels = maps.reshape(len(maps), -1, *maps.shape[-2:])
-    resized = functional.interpolate(channels, (side, side), mode="nearest-exact")
-    return resized.view(*maps.shape[:-2], side, side)
 
 
 def _cells(points: Tensor, size: int, grid: int) -> Tensor:

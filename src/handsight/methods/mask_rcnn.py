@@ -29,6 +29,7 @@ from handsight.errors import HandsightError
 from handsight.methods.detector import Detector, Found
 from handsight.methods.method import Method, Optimisation, build_encoder, hold_beyond
 from handsight.methods.segmenter import Things
+from handsight.objectives.maps import nearest
 from handsight.objectives.robust_set import OVERLAP, robust_set_loss
 from handsight.recordings import Batch, Needs
 
@@ -156,7 +157,7 @@ class MaskRCNN(Method):
         size = images.shape[-1]
         depth_m = None
         if self.encoder.takes_depth:
-            depth_m = functional.interpolate(batch[DEPTH][:, None], (size, size), mode="nearest-exact")[:, 0]
+            depth_m = nearest(batch[DEPTH], size)
         feedback, force = (batch[f"attempts.{name}"].round().long() for name in ("feedback", "force"))
         every = zip(batch["attempts.mask"] > 0.5, feedback, force, strict=True)
         targets = [things(*each, size, self.mass) for each in every]

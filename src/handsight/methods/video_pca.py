@@ -28,6 +28,7 @@ from handsight.errors import HandsightError
 from handsight.methods.learning_to_interact import JITTER
 from handsight.methods.method import Method, Optimisation, build_encoder, hold_beyond
 from handsight.objectives import mean_squared_error
+from handsight.objectives.maps import nearest
 from handsight.recordings import Batch, Needs
 
 NEED, DEPTH, MASK = "film", "observation.depth_m", "film.mask"
@@ -83,8 +84,8 @@ class VideoPCA(Method):
         """Yield `mask`: the mean squared error of the soft mask."""
         batch = batches[NEED]
         images = batch["views"][:, 0]
-        told = self._tell(images, _nearest(batch[DEPTH], images.shape[-1]))
-        wanted = _nearest(batch[MASK], told.shape[-1])
+        told = self._tell(images, nearest(batch[DEPTH], images.shape[-1]))
+        wanted = nearest(batch[MASK], told.shape[-1])
         yield {"mask": mean_squared_error(told.flatten(1).float(), wanted.flatten(1))}
 
     def soft_masks(
@@ -122,10 +123,3 @@ class VideoPCA(Method):
         columns = places.expand(len(features), 1, grid, grid)
         told: Tensor = self.head(torch.cat([features, columns.mT, columns], dim=1))
         return told[:, 0]
-
-
-def _nearest(maps: Tensor, side: int) -> Tensor:
-    """Return maps `[B, h, w]` with sides of this length: recordings may have been made at another size."""
-    if maps.shape[-1] == side:
-        return maps
-    return functional.interpolate(maps[:, None], (side, side), mode="nearest-exact")[:, 0]

@@ -8,8 +8,18 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from handsight.errors import HandsightError
+
+
+def nearest(maps: Tensor, side: int) -> Tensor:
+    """Return maps `[B, …, h, w]` with sides of this length: recordings may have been made at another size."""
+    if maps.shape[-2:] == (side, side):
+        return maps
+    channels = maps.reshape(len(maps), -1, *maps.shape[-2:])
+    resized = functional.interpolate(channels, (side, side), mode="nearest-exact")
+    return resized.view(*maps.shape[:-2], side, side)
 
 
 class OnMap(nn.Module):

@@ -75,6 +75,28 @@ def open_context(width: int, height: int) -> tuple[Any, str]:
     return context, device.decode()
 
 
+class Closing:
+    """A holder of a graphics context, `_gl` (OpenGL's) and `_context` (MuJoCo's), that gives it back once."""
+
+    _gl: Any
+    _context: Any
+    _closed: bool = True  # until it is open
+
+    def close(self) -> None:
+        """Give the graphics context back; may be called more than once."""
+        if not self._closed:
+            self._closed = True
+            self._gl.make_current()
+            self._context.free()
+            self._gl.free()
+
+    def __del__(self) -> None:
+        # Where nobody closed it: left to MuJoCo, its textures and meshes would be deleted, by their numbers,
+        # from whichever context is current then, which is another one's.
+        with suppress(Exception):
+            self.close()
+
+
 def _no_graphics(error: Exception) -> HandsightError:
     reason = " ".join(str(error).split()) or type(error).__name__
     return HandsightError(

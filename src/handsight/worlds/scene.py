@@ -8,7 +8,6 @@ device.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from handsight.errors import HandsightError
-from handsight.worlds.graphics import load_mujoco, open_context
+from handsight.worlds.graphics import Closing, load_mujoco, open_context
 from handsight.worlds.layers import Layer, Reader
 from handsight.worlds.objects.appearance import Finish
 from handsight.worlds.objects.surface import Surface
@@ -68,7 +67,7 @@ class Light:
     ambient: NDArray[np.float64]
 
 
-class Stage:
+class Stage(Closing):
     """Slots for surfaces, a floor, a wall, a light and a camera.
 
     Args:
@@ -221,20 +220,6 @@ class Stage:
         """Note that a slot, or what has none, is no longer as it was drawn."""
         if slot not in self._left_out:
             self._standing = None
-
-    def close(self) -> None:
-        """Give the graphics context back; may be called more than once."""
-        if not self._closed:
-            self._closed = True
-            self._gl.make_current()
-            self._context.free()
-            self._gl.free()
-
-    def __del__(self) -> None:
-        # Where nobody closed it: left to MuJoCo, its textures and meshes would be deleted, by their numbers,
-        # from whichever context is current then, which is another stage's.
-        with suppress(Exception):
-            self.close()
 
     def _check(self, slot: int) -> None:
         assert 0 <= slot < self._slots_n, f"slot {slot} of {self._slots_n}"

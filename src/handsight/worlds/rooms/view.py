@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from handsight.worlds.graphics import load_mujoco, open_context
+from handsight.worlds.graphics import Closing, load_mujoco, open_context
 from handsight.worlds.layers import Layer, Reader
 from handsight.worlds.places import Sight
 from handsight.worlds.rooms.model import Built, painted_model
@@ -29,7 +28,7 @@ def rays(size: int) -> NDArray[np.float64]:
     return np.stack([right, -down, np.ones_like(right)], axis=-1)
 
 
-class View:
+class View(Closing):
     """Draws rooms as their camera sees them.
 
     Compiling a room takes milliseconds, opening a context far longer: all rooms have the same finishes, so
@@ -128,17 +127,3 @@ class View:
         radius = self._built.model.geom_rbound * np.sqrt(2)
         ahead = -away[:, 2]
         return np.asarray((np.abs(away[:, :2]).max(1) < ahead + radius) & (ahead > -radius))
-
-    def close(self) -> None:
-        """Give the graphics context back; may be called more than once."""
-        if not self._closed:
-            self._closed = True
-            self._gl.make_current()
-            self._context.free()
-            self._gl.free()
-
-    def __del__(self) -> None:
-        # Where nobody closed it: left to MuJoCo, its textures would be deleted, by their numbers, from
-        # whichever context is current then, which is another view's.
-        with suppress(Exception):
-            self.close()
