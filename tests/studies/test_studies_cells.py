@@ -28,6 +28,14 @@ def counted(cell: Cell, work: Path) -> Outcome:
     if cell.settings.get("waits") == cell.seed:
         (work / "waiting.txt").write_text(str(os.getpid()))
         time.sleep(300)
+    if "works_s" in cell.settings:
+        began = time.process_time()
+        while time.process_time() - began < cell.settings["works_s"]:
+            pass
+        time.sleep(2.0)
+        if not (work / "second sitting").exists():
+            (work / "second sitting").touch()
+            raise HandsightError("stopped")
     if cell.settings.get("dies") == cell.seed:
         os.kill(os.getpid(), signal.SIGKILL)
     return Outcome({"score": Score(np.array([cell.seed / 10, 0.5]), np.array([2.0, 2.0]))})
@@ -42,7 +50,7 @@ def experiment(monkeypatch):
     return "test_studies_cells:counted"
 
 
-def cells(count: int, **settings: int) -> list[Cell]:
+def cells(count: int, **settings: float) -> list[Cell]:
     return [Cell("test_studies_cells:counted", settings, seed) for seed in range(count)]
 
 
@@ -121,6 +129,15 @@ def test_a_cell_that_fails_is_named_and_the_others_are_kept(tmp_path, experiment
         run_cells(wanted, store, tmp_path / "work")
     assert store.get(wanted[0]) is not None
     assert store.get(wanted[1]) is None
+
+
+def test_core_seconds_are_those_of_all_sittings_in_which_it_worked(tmp_path):
+    store, cell = CellStore(tmp_path / "cells"), Cell("test_studies_cells:counted", {"works_s": 0.5}, 0)
+    with pytest.raises(HandsightError, match="stopped"):
+        running.run_cell(cell, store, tmp_path / "work")
+    assert running.run_cell(cell, store, tmp_path / "work")
+    assert 1.0 <= json.loads(store.path(cell).read_text())["core_seconds"] < 2.0  # of four that waited
+    assert store.made([cell])["core-hours"] == "0.00"
 
 
 def test_a_cell_stops_when_who_started_it_is_killed(tmp_path, experiment):

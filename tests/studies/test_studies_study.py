@@ -52,7 +52,7 @@ def test_three_seeds_give_student_t_paired_by_seed(tmp_path):
     assert x.tolist() == [0, 1]
     assert y.mean(axis=0).tolist() == [1, 1]
     assert found.made["cells"] == 9
-    assert found.made["hours"] == pytest.approx(0.06)
+    assert found.made["core-hours"] == "0.06 in 6 cells"
 
 
 def test_one_seed_resamples_objects_and_pairs_them(tmp_path):

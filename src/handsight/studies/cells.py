@@ -143,27 +143,29 @@ class CellStore:
             ) from None
 
     def made(self, cells: Sequence[Cell]) -> dict[str, Any]:
-        """Return hours, seeds, hardware, versions and days of cells, for the line under a table."""
-        seconds, made, days = 0.0, set(), set()
+        """Return core-hours, seeds, hardware, versions and days of cells, for the line under a table."""
+        seconds, made, days = [], set(), set()
         for cell in cells:
             path = self.path(cell)
             if path.exists():
                 kept = json.loads(path.read_text(encoding="utf-8"))
-                seconds += float(kept["seconds"])
+                if "core_seconds" in kept:
+                    seconds.append(float(kept["core_seconds"]))
                 days.add(str(kept["date"]))
                 made.add(
                     f"{kept['made'].get('gpu') or kept['made']['processor']}, torch {kept['made']['torch']}"
                 )
+        hours = f"{sum(seconds) / 3600:.2f}"
         found = {
             "cells": len(cells),
             "seeds": len({cell.seed for cell in cells}),
-            "hours": round(seconds / 3600, 2),
+            "core-hours": hours if len(seconds) == len(cells) else f"{hours} in {len(seconds)} cells",
             "hardware": "; ".join(sorted(made)),
         }
         return found | {"from": min(days), "to": max(days)} if days else found
 
-    def put(self, cell: Cell, outcome: Outcome, seconds: float, made: Mapping[str, str]) -> None:
-        """Keep an outcome.
+    def put(self, cell: Cell, outcome: Outcome, core_seconds: float, made: Mapping[str, str]) -> None:
+        """Keep an outcome, how long a core was busy for it, and what it was made with.
 
         Raises:
             HandsightError: a figure is not finite, or the disk is full.
@@ -178,7 +180,7 @@ class CellStore:
             "seed": cell.seed,
             "settings": cell.settings,
             "date": datetime.now(UTC).date().isoformat(),
-            "seconds": round(seconds, 1),
+            "core_seconds": round(core_seconds, 1),
             "made": dict(made),
             "figures": {name: _rounded(score.value) for name, score in outcome.scores.items()},
             "scores": {

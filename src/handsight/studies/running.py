@@ -6,9 +6,9 @@ import multiprocessing
 import os
 import signal
 import threading
-import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -20,6 +20,7 @@ import torch
 from handsight.errors import HandsightError, Interrupted
 from handsight.studies.cells import Cell, CellStore, Outcome
 from handsight.training import made_with
+from handsight.training.run import write_atomically
 
 Experiment = Callable[[Cell, Path], Outcome]
 """Runs a cell; what it needs on the way (recordings, runs) it keeps in the folder, and finds there again."""
@@ -158,12 +159,37 @@ def run_cell(cell: Cell, store: CellStore, work: Path) -> bool:
         with filelock.FileLock(work / f"{cell.key}.lock", timeout=0):
             if store.get(cell) is not None:
                 return False
-            began = time.monotonic()
-            outcome = experiment_named(cell.experiment)(cell, work)
-            store.put(cell, outcome, time.monotonic() - began, made_with())
+            with _counted(work / f"{cell.key}.core-seconds") as spent:
+                outcome = experiment_named(cell.experiment)(cell, work)
+                store.put(cell, outcome, spent(), made_with())
             return True
     except filelock.Timeout:
         return False
+
+
+@contextmanager
+def _counted(tally: Path) -> Iterator[Callable[[], float]]:
+    """Count the seconds that a core is busy for this process and those it starts, in all sittings.
+
+    The machine's other work does not count, as it would by the clock.
+    """
+    before = float(tally.read_text(encoding="utf-8")) if tally.exists() else 0.0
+    began = _core_seconds()
+
+    def spent() -> float:
+        return before + _core_seconds() - began
+
+    try:
+        yield spent
+    except BaseException:
+        with suppress(HandsightError):  # a full disk, which may be what ended it
+            write_atomically(tally, f"{spent():.1f}\n")
+        raise
+
+
+def _core_seconds() -> float:
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
 
 
 def experiment_named(name: str) -> Experiment:
