@@ -56,6 +56,34 @@ def test_other_sizes_give_a_third_of_the_image(image_size, up):
     assert all(each.shape[1] % 8 == 0 for each in found)
 
 
+@pytest.mark.parametrize(("image_size", "up"), [(75, [7, 13, 25, 25]), (150, [13, 25, 50, 50])])
+def test_padded_maps_are_as_large_as_those_on_the_way_down(image_size, up):
+    found = maps_of(UNet(image_size, width=0.1, padded=True), image_size)
+    assert [each.shape[-1] for each in found[4:]] == up
+    names = UNet(image_size, width=0.1).state_dict()
+    assert names.keys() == UNet(image_size, width=0.1, padded=True).state_dict().keys()
+
+
+def columns_seen(network, column):
+    """Return the first and the last column of the picture that a cell sees by way of the stem's map alone."""
+    with torch.no_grad():  # nothing comes from below
+        network.up1.up.weight.zero_()
+    sights = torch.rand(1, 4, 150, 150).requires_grad_()
+    network.eval().forward_intermediates(sights)[1][-1][0, :, 25, column].sum().backward()
+    seen = sights.grad[0].abs().amax(dim=(0, 1)).nonzero()
+    return int(seen.min()), int(seen.max())
+
+
+def test_padded_each_cell_lies_over_what_it_sees():
+    torch.manual_seed(0)
+    for column in (0, 1, 25, 48, 49):  # the stem's cell and its neighbours, 5 pixels each, 3 apart
+        seen = columns_seen(UNet(150, width=0.5, padded=True), column)
+        assert seen == (max(0, 3 * column - 5), min(149, 3 * column + 5))
+    for column, away in ((0, 6), (49, -6)):  # as released, the cells along the edges see what lies inside
+        seen = columns_seen(UNet(150, width=0.5), column)
+        assert seen == (3 * (column + away) - 5, 3 * (column + away) + 5)
+
+
 def test_a_cell_sees_137_pixels():
     encoder = Encoder(UNET, 300, options={"width": 0.1})
     places = np.array([[0, 50, 50], [3, 30, 70], [1, 0, 99]])
@@ -189,6 +217,7 @@ def test_a_graph_without_breaks_is_captured(encoder):
         ({"image_size": 100}, "an image_size of 100; give a multiple of 3"),
         ({"options": {"width": 0}}, "width is 0; give a factor above 0, such as 0.25"),
         ({"options": {"width": "thin"}}, "width is 'thin'; give a factor"),
+        ({"options": {"padded": "yes"}}, "padded is 'yes'; give true or false"),
         ({"options": {"depth": True}}, "unet-interaction cannot be built at 75 px with options .*depth"),
         ({"options": {"in_chans": 4}}, "in_chans is 4"),
     ],

@@ -53,7 +53,7 @@ class Down(nn.Module):
 
 
 class Up(nn.Module):
-    """Twice the resolution, beside the map from the way down: transposed 2 × 2, joined, 3 × 3 not padded.
+    """Twice the resolution, beside the map from the way down: transposed 2 × 2, joined, 3 × 3.
 
     Of the two maps the larger one is cropped to its middle; where one cell is too many, the last one goes.
 
@@ -61,15 +61,19 @@ class Up(nn.Module):
         deep: channels of the map that is brought up.
         lateral: channels of the map from the way down.
         out: channels of the result.
+        padded: whether the 3 × 3 is padded, so that nothing is lost along the edges.
     """
 
-    def __init__(self, deep: int, lateral: int, out: int) -> None:
+    def __init__(self, deep: int, lateral: int, out: int, padded: bool = False) -> None:
         super().__init__()
         self.up = nn.ConvTranspose2d(deep, out, 2, stride=2)
-        self.joined = _convolution(out + lateral, out, 3)
+        self.joined = _convolution(out + lateral, out, 3, padding=int(padded))
 
     def forward(self, deep: Tensor, lateral: Tensor) -> Tensor:
-        """Join `[B, deep, h, w]` and `[B, lateral, H, W]`: `[B, out, s, s]`, s = min(2h, H) − 2."""
+        """Join `[B, deep, h, w]` and `[B, lateral, H, W]`: `[B, out, s, s]`, s = min(2h, H) − 2.
+
+        Padded, s = min(2h, H).
+        """
         up = self.up(deep)
         size = min(up.shape[-1], lateral.shape[-1])
         joined: Tensor = self.joined(torch.cat([_middle(up, size), _middle(lateral, size)], dim=1))
@@ -82,7 +86,9 @@ class UNet(nn.Module):
     At 300 px the maps are 100, 50, 25 and 13 cells wide on the way down, and 23, 44 and 86 on the way up,
     where convolutions are not padded; the last is brought to 100 cells bilinearly. These sizes are those of
     the network that the authors released; the appendix gives every map the size of its block's input. So a
-    cell of `map` does not lie in the middle of what it sees: `map` stretches the middle 86 of 100 cells.
+    cell of `map` does not lie in the middle of what it sees: `map` stretches the middle 86 of 100 cells. In
+    smaller pictures that is worse, at 150 px the middle 38 of 50: what a cell sees at full resolution is up
+    to six cells, 18 pixels, away. Padded, every cell lies over what it sees.
 
     The embedding (`pooled`) is the mean over `down3`, the deepest map of 256 channels. Weights are drawn as
     torch draws them.
@@ -90,6 +96,8 @@ class UNet(nn.Module):
     Args:
         image_size: side of the input, pixels: a multiple of 3, at least 75.
         width: factor on the number of channels, rounded to multiples of 8; 0.25 trains on a laptop.
+        padded: whether convolutions on the way up are padded, as the appendix's text has it ("of the same
+            shape as the input to the block"); by default not, as in the released code.
 
     Attributes:
         grid: side of `map`, cells: a third of the image size.
@@ -105,14 +113,15 @@ class UNet(nn.Module):
     normalisation: ClassVar[tuple[tuple[float, ...], tuple[float, ...]]] = ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
     """Mean and deviation of RGB in [0, 1]: the paper's pictures are divided by 255, and that is all."""
 
-    def __init__(self, image_size: int = 300, *, width: float = 1.0) -> None:
+    def __init__(self, image_size: int = 300, *, width: float = 1.0, padded: bool = False) -> None:
         super().__init__()
-        _refuse_settings(image_size, width)
+        _refuse_settings(image_size, width, padded)
         self.grid = image_size // STRIDE
         one, two, four, eight = (_thinned(count, width) for count in (32, 64, 128, 256))
         self.stem = _convolution(4, one, 5, padding=2, stride=STRIDE)
         self.down1, self.down2, self.down3 = Down(one, two), Down(two, four), Down(four, eight)
-        self.up3, self.up2, self.up1 = Up(eight, four, four), Up(four, two, two), Up(two, one, two)
+        self.up3, self.up2 = Up(eight, four, four, padded), Up(four, two, two, padded)
+        self.up1 = Up(two, one, two, padded)
         self.map = nn.Upsample(size=(self.grid, self.grid), mode="bilinear", align_corners=False)
         channels = (one, two, four, eight, four, two, two, two)
         self.feature_info = [
@@ -173,7 +182,7 @@ def _thinned(count: int, width: float) -> int:
     return max(8, round(count * width / 8) * 8)
 
 
-def _refuse_settings(image_size: int, width: float) -> None:
+def _refuse_settings(image_size: int, width: float, padded: bool) -> None:
     if image_size % STRIDE or image_size < SMALLEST:
         raise HandsightError(
             f"{UNET} got an image_size of {image_size}; give a multiple of {STRIDE} from {SMALLEST} on, "
@@ -182,3 +191,5 @@ def _refuse_settings(image_size: int, width: float) -> None:
     number = isinstance(width, (int, float)) and not isinstance(width, bool)
     if not number or not 0 < width < math.inf:
         raise HandsightError(f"{UNET}: width is {width!r}; give a factor above 0, such as 0.25")
+    if not isinstance(padded, bool):
+        raise HandsightError(f"{UNET}: padded is {padded!r}; give true or false")
