@@ -168,6 +168,14 @@ def test_what_the_data_cannot_give_is_refused(clips, needs, batch_size, message)
         Sampler(clips, needs, batch_size, seed=0)
 
 
+def test_an_error_about_all_episodes_names_no_split(shapes):
+    clips = Clips([shapes], size=24, split=None)
+    with pytest.raises(HandsightError, match="larger than the data: the whole recording has 144 frames"):
+        Sampler(clips, {"image": Needs()}, 145, seed=0)
+    with pytest.raises(HandsightError, match="category is nothing; the whole recording has none"):
+        Sampler(clips, {"image": Needs(where={"category": ("nothing",)})}, 8, seed=0)
+
+
 def test_a_batch_that_does_not_divide_is_refused(clips):
     with pytest.raises(
         HandsightError, match="a batch of 8 does not divide by 3 processes; choose a multiple"

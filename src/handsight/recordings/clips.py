@@ -100,6 +100,11 @@ class Clips:
         self.frame_shape: tuple[int, int] = next(iter(shapes)) if len(shapes) == 1 else (size, size)
 
     @property
+    def part(self) -> str:
+        """What an error calls the part of the recordings that these are."""
+        return "the whole recording" if self.split is None else f"split '{self.split}'"
+
+    @property
     def num_clips(self) -> int:
         """Clips: episodes times cameras."""
         return len(self.start)

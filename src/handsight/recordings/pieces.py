@@ -86,7 +86,7 @@ def choose_clips(clips: Clips, name: str, need: Needs) -> NDArray[np.bool_]:
         if not chosen.any():
             there = ", ".join(np.unique(found).tolist())
             raise HandsightError(
-                f"'{name}' takes episodes whose {fact} is {' or '.join(values)}; split '{clips.split}' has"
+                f"'{name}' takes episodes whose {fact} is {' or '.join(values)}; {clips.part} has"
                 f" none (it has: {there})"
             )
     short = clips.length < need.shortest_clip

@@ -64,7 +64,7 @@ class Sampler:
         if batch_size > clips.num_frames:
             raise HandsightError(
                 f"a batch of {batch_size} is larger than the data:"
-                f" split '{clips.split}' has {clips.num_frames} frames."
+                f" {clips.part} has {clips.num_frames} frames."
                 f" Make it smaller (--batch-size {clips.num_frames}) or collect more"
             )
         self._chosen = {name: choose_clips(clips, name, need) for name, need in self.needs.items()}
