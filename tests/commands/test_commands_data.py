@@ -5,10 +5,11 @@ import shutil
 import signal
 import time
 
+import numpy as np
 import pytest
 from commands_samples import TINY, bytes_in, in_a_process, refused, start
 
-from handsight.recordings import Recording
+from handsight.recordings import Feature, Recording, Writer, camera
 
 
 def test_a_folder_that_is_no_recording(handsight, tmp_path):
@@ -46,6 +47,28 @@ def test_an_empty_recording(handsight, make_shapes, tmp_path):
         handsight("pretrain", "simclr", "--data", tmp_path / "empty", "--out", tmp_path / "run", *TINY),
         "no episodes",
     )
+
+
+def test_info_names_every_method_that_an_action_would_let_it_train(handsight, tmp_path):
+    features = {
+        "observation.images.top": camera(8, 8),
+        "observation.depth_m": Feature("float32", (8, 8), moves="map"),
+        "torques": Feature("float32", (3,), moves="nothing"),
+    }
+    with Writer(tmp_path / "data", features, fps=10) as writer:
+        writer.add_episode(
+            {
+                name: np.zeros((4, *one.shape), one.dtype.replace("image", "uint8"))
+                for name, one in features.items()
+            }
+        )
+    status, said, _ = handsight("info", tmp_path / "data")
+    assert status == 0
+    (line,) = (line.strip() for line in said.splitlines() if "--action" in line)
+    assert line == "with --action torques: action-aware, ciper, equimod too"
+    _, said, _ = handsight("info", tmp_path / "data", "--action", "torques")
+    assert all(method in said for method in ("action-aware", "ciper", "equimod"))
+    assert "--action" not in said
 
 
 def test_no_opengl_says_what_to_install(tmp_path):

@@ -69,6 +69,12 @@ def test_studies_are_listed(handsight):
         "cost",
     ):
         assert f"action-aware/{name} " in said
+    # Names and questions stand in two columns, the longest name too.
+    (beginning,) = {
+        line.index(one.question)
+        for line, one in zip(said.splitlines(), studying.STUDIES.values(), strict=True)
+    }
+    assert all(line[beginning - 2 : beginning] == "  " for line in said.splitlines())
 
 
 @pytest.mark.parametrize(
@@ -77,7 +83,7 @@ def test_studies_are_listed(handsight):
         (["action-aware/mian"], "there is no study 'action-aware/mian'; there are action-aware/main"),
         (["action-aware/main", "--scale", "huge"], "'tiny', 'small', 'paper'"),
         (["action-aware/main", "--workers", "0"], "--workers is 0"),
-        (["action-aware/main", "--seeds", "0"], "--seeds 0"),
+        (["action-aware/main", "--seeds", "0"], "--seeds is 0; it starts at 1"),
     ],
 )
 def test_odd_requests_are_one_line(handsight, tmp_path, arguments, message):

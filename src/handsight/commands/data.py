@@ -120,13 +120,17 @@ def show_info(path: str, images: list[str] | None = None, action: str | None = N
 
     recording = Recording(path, images=images, action=action)
     print("\n".join(in_lines(describe(recording))))
-    print(
-        "can train".ljust(11) + (", ".join(trainable_methods(recording)) or "nothing yet: it has no camera")
-    )
-    if "action" not in recording.features:
-        floats = [name for name, feature in recording.features.items() if feature.dtype.startswith("float")]
-        if floats:
-            print(f"{'':<11}with --action {' or --action '.join(floats)}: action-aware too")
+    methods = trainable_methods(recording)
+    print("can train".ljust(11) + (", ".join(methods) or "nothing yet: it has no camera"))
+    floats = [
+        name
+        for name, feature in recording.features.items()
+        if feature.dtype.startswith("float") and len(feature.shape) == 1
+    ]
+    if "action" not in recording.features and floats:
+        named = trainable_methods(Recording(recording.root, images=images, action=floats[0]))
+        if more := ", ".join(name for name in named if name not in methods):
+            print(f"{'':<11}with --action {' or --action '.join(floats)}: {more} too")
 
 
 def check(parser: Parser, arguments: Sequence[str]) -> Runner:

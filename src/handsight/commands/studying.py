@@ -62,8 +62,9 @@ def run_study(
         raise HandsightError(f"there is no study '{name}'; there are {', '.join(STUDIES)}")
     if scale not in get_args(Scale):
         raise HandsightError(f"--scale was given {scale!r}; it can be {', '.join(get_args(Scale))}")
-    if workers < 1 or (seeds is not None and seeds < 1):
-        raise HandsightError(f"--workers is {workers} and --seeds {seeds}; each starts at 1")
+    for option, value in (("--workers", workers), ("--seeds", seeds)):
+        if value is not None and value < 1:
+            raise HandsightError(f"{option} is {value}; it starts at 1")
     chosen, store = STUDIES[name], CellStore(cells or out / "cells")
     rows = chosen.rows_at(scale, seeds)
     if run:
@@ -78,8 +79,9 @@ def run_study(
 
 
 def _list_studies() -> None:
+    width = max(map(len, STUDIES)) + 2
     for name, one in STUDIES.items():
-        print(f"{name:<30}{one.question}")
+        print(f"{name:<{width}}{one.question}")
 
 
 def _show(found: Found) -> None:
