@@ -108,9 +108,10 @@ def _run(arguments: list[str]) -> int:
         )
     module, function = COMMANDS[name][0].split(":")
     with _ending_at_once():
-        from handsight.commands.parsing import Parser
+        from handsight.commands.parsing import Parser, check_configuration
 
         build: Callable[[Parser, list[str]], Runner] = getattr(import_module(module), function)
+    check_configuration(arguments[1:])
     parser = Parser(prog=f"handsight {name}", description=COMMANDS[name][1])
     runner = build(parser, arguments[1:])
     runner(parser.parse_args(arguments[1:]))

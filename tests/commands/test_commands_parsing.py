@@ -100,3 +100,49 @@ def test_unknown_commands_methods_and_options(handsight, shapes_folder, tmp_path
         "`handsight pretrain simclr` needs --out",
         "`handsight pretrain simclr --help`",
     )
+
+
+@pytest.mark.parametrize(
+    ("options", "takes"),
+    [
+        (["--count", "many"], "--count was given many: it takes a whole number."),
+        (["--workers", "1.5"], "--workers was given 1.5: it takes a whole number."),
+        (["--interactions", "grasp"], """was given grasp: it takes a list, as in '["this", "that"]'."""),
+        (["--interactions", '["juggle"]'], "was given juggle: it takes one of 'grasp', 'push', 'poke',"),
+        (["--grasp-spread-m", "wide"], "--grasp-spread-m was given wide: it takes a number."),
+    ],
+)
+def test_what_an_option_takes_is_said_in_words(handsight, tmp_path, options, takes):
+    line = refused(handsight("collect", "tabletop", "--out", tmp_path / "data", *options), takes)
+    assert "class" not in line
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(
+    "command", [["export"], ["study"], ["evaluate"], ["ingest", "images"], ["collect", "rooms"]]
+)
+def test_help_names_types_as_one_writes_them(capsys, command):
+    with pytest.raises(SystemExit):
+        cli.run([*command, "--help"])
+    said = capsys.readouterr().out
+    assert "type: " in said
+    assert "<class" not in said
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "cannot be read (No such file or directory); give a YAML file of options"),
+        (b"", "holds no options with values; give a YAML file of options"),
+        (b"- 1\n", "holds no options with values"),
+        (b"{{{", "is not YAML (while parsing a flow node); give a YAML file of options"),
+        (b"\xff\x00\x12", "is not YAML ("),
+    ],
+)
+@pytest.mark.parametrize("spelt", ["--config {}", "--config={}"])
+def test_a_configuration_that_is_none_is_refused_by_name(handsight, tmp_path, content, message, spelt):
+    file = tmp_path / "options.yaml"
+    if content is not None:
+        file.write_bytes(content)
+    given = spelt.format(file).split()
+    refused(handsight("collect", "turntable", *given), f"--config {file} {message}")

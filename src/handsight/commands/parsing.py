@@ -5,15 +5,28 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from inspect import signature
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NoReturn, get_args, get_type_hints
 
+import yaml
 from docstring_parser import parse as parse_docstring
 from jsonargparse import ArgumentParser, DefaultHelpFormatter, Namespace
 
-from handsight.errors import HandsightError
+from handsight.errors import HandsightError, first_line
 
 Runner = Callable[[Namespace], None]
+
+_KINDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "str": "a word",
+    "tuple": """a list, as in '["this", "that"]'""",
+    "list": """a list, as in '["this", "that"]'""",
+    "dict": """names with values, as in '{"this": 1}'""",
+}
+"""A type of Python's → what somebody types for it."""
 
 
 class _Formatter(DefaultHelpFormatter):  # type: ignore[misc]
@@ -24,6 +37,10 @@ class _Formatter(DefaultHelpFormatter):  # type: ignore[misc]
 
     def _format_usage(self, *arguments: Any) -> str:
         return _hyphenated(str(super()._format_usage(*arguments)))
+
+    def _get_type_str(self, action: Any) -> str | None:
+        kind = super()._get_type_str(action)
+        return kind and re.sub(r"<class '(?:\w+\.)*(\w+)'>", r"\1", kind)
 
 
 class Parser(ArgumentParser):  # type: ignore[misc]
@@ -53,6 +70,27 @@ class Parser(ArgumentParser):  # type: ignore[misc]
         raise HandsightError(f"{_one_line(message)}. `{command} --help` lists the options") from ex
 
 
+def check_configuration(arguments: Sequence[str]) -> None:
+    """Refuse files after `--config` that hold no options, by name, before they are parsed.
+
+    Raises:
+        HandsightError: one is not there, cannot be read, is no YAML, or no options with values.
+    """
+    for argument, after in pairwise([*arguments, ""]):
+        option, _, given = argument.partition("=")
+        if option != "--config" or not (given or after):
+            continue
+        file, what = given or after, "give a YAML file of options, as --print-config writes it"
+        try:
+            options = yaml.safe_load(Path(file).read_text())
+        except OSError as error:
+            raise HandsightError(f"--config {file} cannot be read ({error.strerror}); {what}") from None
+        except (yaml.YAMLError, ValueError) as error:
+            raise HandsightError(f"--config {file} is not YAML ({first_line(error)}); {what}") from None
+        if not isinstance(options, dict):
+            raise HandsightError(f"--config {file} holds no options with values; {what}")
+
+
 def _one_line(message: str) -> str:
     """Say in one line what an option got and what it takes."""
     lines = [line.strip(" -") for line in message.splitlines() if line.strip()]
@@ -66,7 +104,16 @@ def _one_line(message: str) -> str:
     # Of an entry of a list, what it was stands in the reason.
     entry = re.search(r"Got value: (.+?)\.?$", why[0]) if why else None
     what = given[-1] if given else entry[1] if entry else "something else"
-    return f"--{option} was given {what}: {why[0] if why else 'it cannot be'}"
+    return f"--{option} was given {what}: {_in_words(why[0]) if why else 'it cannot be'}"
+
+
+def _in_words(why: str) -> str:
+    """Say what an option takes without Python's names of types; what is said otherwise stays."""
+    kind = re.match(r"Expected an? <class '(\w+)'>\.", why)
+    if kind is not None and kind[1] in _KINDS:
+        return f"it takes {_KINDS[kind[1]]}"
+    choice = re.match(r"Expected an? typing\.Literal\[(.+?)\]\.", why)
+    return f"it takes one of {choice[1]}" if choice is not None else why
 
 
 def _hyphenated(text: str) -> str:
