@@ -1,7 +1,13 @@
 """`handsight evaluate`: what it measures, bad input and interruptions."""
 
 import pytest
-from commands_samples import TINY
+from commands_samples import TINY, refused
+
+
+def test_a_run_that_is_not_there_and_an_odd_seed_are_refused(handsight, tmp_path):
+    nowhere = tmp_path / "nowhere"
+    refused(handsight("evaluate", nowhere), f"{nowhere} is not there; give the folder of a run")
+    refused(handsight("evaluate", tmp_path, "--seed", "-3"), "--seed is -3; it starts at 0")
 
 
 @pytest.mark.filterwarnings("default::UserWarning")

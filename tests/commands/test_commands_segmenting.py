@@ -72,7 +72,7 @@ def test_depth_in_metres_and_in_millimetres_say_the_same(trained, picture, capsy
             "holds whole numbers (uint16); say how many metres a unit is: --depth-scale 0.001",
         ),
         (["--depth", "depth.png", "--depth-scale", "1"], "it looks like millimetres: divide by 1000"),
-        (["--depth", "none.npy"], "none.npy"),
+        (["--depth", "none.npy"], "none.npy is not there; give a file of depths"),
         (["--depth", "small.npy"], "has shape [3, 3], the picture [60, 80]; give a depth for every pixel"),
         (["--depth", "text.npy"], "is no depth that can be read; give .npy, or a 16-bit PNG"),
     ],

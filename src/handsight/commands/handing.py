@@ -27,7 +27,7 @@ def export_run(run: Path, to: Literal["timm", "safetensors"] = "timm", out: Path
     """
     from handsight.export import export as write
 
-    folder = out or existing(run, "run") / f"export-{to}"
+    folder = out or existing(run, "the folder of a run") / f"export-{to}"
     print(write(run, to, folder))
 
 
@@ -46,7 +46,7 @@ def report_run(run: Path, out: Path | None = None) -> None:
     from handsight.report import run_report, write
 
     page = out or run / "report" / "index.html"
-    print(write(run_report(existing(run, "run")), page))
+    print(write(run_report(existing(run, "the folder of a run")), page))
 
 
 def demo(parser: Parser, arguments: Sequence[str]) -> Runner:

@@ -55,7 +55,9 @@ def evaluate_run(
             budget, under RUN/controls.
         seed: of the random encoder and of the bootstrap.
     """
-    config = read_config(existing(run, "run"))
+    if seed < 0:
+        raise HandsightError(f"--seed is {seed}; it starts at 0")
+    config = read_config(existing(run, "the folder of a run"))
     _evaluation_folder(run)
     trained_on: dict[str, Any] = config.get("data") or {}
     if not trained_on or "method" not in config:
@@ -71,7 +73,7 @@ def evaluate_run(
         with counting("controls") as progress:
             theirs = open_recordings(list(trained_on), first["cameras"], renamed)
             folders |= train_controls(run, theirs, lambda row: progress)
-    folders |= {existing(folder, "run").name: folder for folder in beside or []}
+    folders |= {existing(folder, "the folder of a run").name: folder for folder in beside or []}
     encoders = {row: load_encoder(folder) for row, folder in folders.items()}
     compare = [(name, row) for row in (RANDOM, *folders) if row != name]
     tables = _measure(encoders, recordings, compare, config, seed)

@@ -203,13 +203,13 @@ def plain(options: Namespace, parser: Parser) -> dict[str, Any]:
 
 
 def existing(path: Path, what: str) -> Path:
-    """Return a path that has to be there.
+    """Return a path that has to be there; `what` is what to give, as in `the folder of a run`.
 
     Raises:
         HandsightError: where it is not.
     """
     if not path.expanduser().exists():
-        raise HandsightError(f"{path} is not there; give the folder of a {what}")
+        raise HandsightError(f"{path} is not there; give {what}")
     return path.expanduser()
 
 

@@ -43,9 +43,11 @@ def segment_run(
 
     if not 0 < threshold < 1:
         raise HandsightError(f"threshold is {threshold:g}; give a score between 0 and 1")
-    pixels = _read(existing(image, "picture"))
-    segmenter = load_segmenter(existing(encoder, "run"))
-    depth_m = None if depth is None else _read_depth(existing(depth, "depth"), depth_scale, pixels.shape)
+    pixels = _read(existing(image, "a picture"))
+    segmenter = load_segmenter(existing(encoder, "the folder of a run"))
+    depth_m = (
+        None if depth is None else _read_depth(existing(depth, "a file of depths"), depth_scale, pixels.shape)
+    )
     if depth_m is not None and not segmenter.encoder.takes_depth:
         raise HandsightError(f"the encoder of {encoder} takes no depth; leave --depth out")
     logit = float(np.log(threshold / (1 - threshold)))
