@@ -68,8 +68,10 @@ def run_study(
     chosen, store = STUDIES[name], CellStore(cells or out / "cells")
     rows = chosen.rows_at(scale, seeds)
     if run:
+        wanted = list(dict.fromkeys(cell for row in rows for cell in row.cells))
+        left = sum(store.get(cell) is None for cell in wanted)
+        print(f"{name} at {scale}: {len(wanted)} cells, {left} to run", flush=True)
         with counting("cells") as progress:
-            wanted = [cell for row in rows for cell in row.cells]
             run_cells(wanted, store, out / "work", workers=workers, progress=progress)
     found = gather(chosen, rows, store)
     if not found.table.cells:

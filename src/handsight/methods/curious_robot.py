@@ -264,7 +264,7 @@ def _code_of_success(sampler: Sampler) -> int:
     known = sampler.vocabulary["success"]
     if set(known) != {"False", "True"}:
         raise HandsightError(
-            f"the fact 'success' is {' or '.join(known)} in split '{sampler.clips.split}'; it takes grasps"
+            f"the fact 'success' is {' or '.join(known)} in {sampler.clips.part}; it takes grasps"
             " that held and grasps that failed: record more of them, or leave grasp out of tasks"
         )
     return known.index("True")
