@@ -122,7 +122,7 @@ def test_superpixels_are_felzenszwalbs_read_in_the_middle_of_each_cell(size, sma
     np.testing.assert_array_equal(labels, groups[1::3, 1::3])
     fine = felzenszwalb(image, scale=200, sigma=0.5, min_size=smallest // 2)
     np.testing.assert_array_equal(superpixels(image, smallest_px=100), fine[1::3, 1::3])
-    np.testing.assert_array_equal(SelfSupervision(smallest_px=100).groups(image), fine[1::3, 1::3])
+    np.testing.assert_array_equal(SelfSupervision(superpixel_px=100).groups(image), fine[1::3, 1::3])
     rows = centre_px(np.arange(size // 3))
     np.testing.assert_array_equal(labels, groups[np.ix_(rows, rows)])
     assert 2 < labels.max() < 2000
@@ -229,7 +229,7 @@ def test_thresholds_are_those_that_were_asked_for():
 def test_options_decide_what_is_filled_and_what_is_a_success():
     before, after = scene(), scene(left=66)  # a fifth of where the square was
     for share, found in ((0.1, True), (0.25, False)):
-        senses = SelfSupervision(share=share)
+        senses = SelfSupervision(superpixel_share=share)
         mask = senses.moved(senses.prepare(before), senses.prepare(after), senses.groups(before))
         assert mask[25, 25] == found
     mask = np.zeros((9, 9), bool)
@@ -269,8 +269,8 @@ MISTAKES = {
         difference="rgb"
     ),
     "threshold is 0; give a number above 0": lambda: SelfSupervision(threshold=0),
-    "smallest_px is 0; it starts at 1": lambda: SelfSupervision(smallest_px=0),
-    "share is 1; give a part of a superpixel, in [0, 1)": lambda: SelfSupervision(share=1),
+    "superpixel_px is 0; it starts at 1": lambda: SelfSupervision(superpixel_px=0),
+    "superpixel_share is 1; give a part, in [0, 1)": lambda: SelfSupervision(superpixel_share=1),
     "success is 4; with this kernel it lies between 0 and 3.14": lambda: SelfSupervision(
         kernel="gaussian", success=4
     ),

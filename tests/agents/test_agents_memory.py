@@ -15,7 +15,9 @@ from blocks_place import Block, Blocks
 import handsight as hs
 from handsight.agents import make_memory
 from handsight.agents.exploration import FEEDBACK, MASK, POINT
+from handsight.agents.feedback import SelfSupervision
 from handsight.agents.gathering import EXPERIENCE, Waiting
+from handsight.agents.learning import senses_of
 from handsight.errors import HandsightError
 from handsight.methods import LearningToInteract, SimCLR
 from handsight.recordings import Recording, check
@@ -51,6 +53,15 @@ def blocks(**options):
 def method(**options):
     torch.manual_seed(0)
     return LearningToInteract(**{**NETWORK, **PLAN, **options})
+
+
+def test_an_agent_senses_as_its_method_says_and_by_default_as_the_authors_do():
+    assert senses_of(method()) == SelfSupervision()
+    finer = method(superpixel_px=50, superpixel_share=0.5, difference="flow", kernel="gaussian")
+    expected = SelfSupervision(superpixel_px=50, superpixel_share=0.5, difference="flow", kernel="gaussian")
+    assert senses_of(finer) == expected
+    with pytest.raises(HandsightError, match="superpixel_px is 0; it starts at 1"):
+        senses_of(method(superpixel_px=0))
 
 
 def told(folder: Path) -> list[dict]:

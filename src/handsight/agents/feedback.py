@@ -221,9 +221,9 @@ class SelfSupervision:
         threshold: above which a cell changed: of the squared difference, or of the flow in pixels; by default
             `THRESHOLD` and `FLOW_PX`.
         superpixels: whether masks are aligned with superpixels.
-        smallest_px: pixels of the smallest superpixel of a 300 × 300 picture. What is smaller is one with
+        superpixel_px: pixels of the smallest superpixel of a 300 × 300 picture. What is smaller is one with
             what lies around it, and is not found by moving it.
-        share: of a superpixel that has to change, in [0, 1).
+        superpixel_share: of a superpixel that has to change, in [0, 1).
         kernel: `exponential` or `gaussian` (see `kernel`).
         success: what the weighted cells around the point have to sum to.
 
@@ -234,8 +234,8 @@ class SelfSupervision:
     difference: Difference = "squared-first"
     threshold: float | None = None
     superpixels: bool = True
-    smallest_px: int = SMALLEST_PX
-    share: float = SHARE
+    superpixel_px: int = SMALLEST_PX
+    superpixel_share: float = SHARE
     kernel: Kernel = "exponential"
     success: float = SUCCESS
 
@@ -246,10 +246,10 @@ class SelfSupervision:
             )
         if self.threshold is not None and not self.threshold > 0:
             raise HandsightError(f"threshold is {self.threshold}; give a number above 0")
-        if self.smallest_px < 1:
-            raise HandsightError(f"smallest_px is {self.smallest_px}; it starts at 1")
-        if not 0 <= self.share < 1:
-            raise HandsightError(f"share is {self.share}; give a part of a superpixel, in [0, 1)")
+        if self.superpixel_px < 1:
+            raise HandsightError(f"superpixel_px is {self.superpixel_px}; it starts at 1")
+        if not 0 <= self.superpixel_share < 1:
+            raise HandsightError(f"superpixel_share is {self.superpixel_share}; give a part, in [0, 1)")
         most = float(kernel(self.kernel).sum())
         if not 0 < self.success < most:
             raise HandsightError(
@@ -258,7 +258,7 @@ class SelfSupervision:
 
     def groups(self, image: NDArray[np.uint8]) -> Labels | None:
         """Return the superpixels of the view before anything was done, or None where none are wanted."""
-        return superpixels(image, self.smallest_px) if self.superpixels else None
+        return superpixels(image, self.superpixel_px) if self.superpixels else None
 
     def prepare(self, image: NDArray[np.uint8]) -> NDArray[Any]:
         """Return what views are compared by, so that each is converted once."""
@@ -271,7 +271,7 @@ class SelfSupervision:
         else:
             threshold = THRESHOLD if self.threshold is None else self.threshold
             mask = changed(before, after, self.difference, threshold)
-        return fill(mask, labels, self.share)
+        return fill(mask, labels, self.superpixel_share)
 
     def succeeded(self, mask: Mask, point: tuple[int, int]) -> bool:
         """Tell whether a mask says that what was at the point moved."""

@@ -107,16 +107,13 @@ def make_memory(
             f"{place.name} shows pictures of {place.image_size} pixels and {method.name} learns from"
             f" {size}; give both the same size (--image-size, --{place.name}.image-size)"
         )
-    senses = SelfSupervision(
-        difference=method.difference, superpixels=method.superpixels, kernel=method.kernel
-    )
     exploration = Exploration(
         place,
         LearningChooser(method.name, method.arguments),
         method.plan,
         folder / SNAPSHOTS,
         split,
-        Acting(senses=senses),
+        Acting(senses=senses_of(method)),
         method.oracles,
     )
     memory = Memory(
@@ -133,3 +130,14 @@ def make_memory(
     )
     method.memory = memory
     return memory
+
+
+def senses_of(method: ActingMethod) -> SelfSupervision:
+    """Return how a method's agent tells what came of its acting."""
+    return SelfSupervision(
+        difference=method.difference,
+        superpixels=method.superpixels,
+        superpixel_px=method.superpixel_px,
+        superpixel_share=method.superpixel_share,
+        kernel=method.kernel,
+    )

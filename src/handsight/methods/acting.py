@@ -35,6 +35,8 @@ class ActingMethod(Method):
         memory_capacity: experiences that it learns from at most, the newest.
         prioritised: whether they are drawn by priority.
         superpixels: whether what moved is aligned with superpixels.
+        superpixel_px: pixels of the smallest one, of a picture of 300 × 300.
+        superpixel_share: of a superpixel that has to change for it to have moved.
         difference: how what moved is told from two views.
         kernel: how much what moved counts by its distance from the point.
         oracles: what it is told: by default nothing.
@@ -44,6 +46,8 @@ class ActingMethod(Method):
     memory_capacity: int
     prioritised: bool
     superpixels: bool
+    superpixel_px: int
+    superpixel_share: float
     difference: Difference
     kernel: Kernel
     oracles: tuple[Oracle, ...]

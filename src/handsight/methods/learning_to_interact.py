@@ -74,6 +74,9 @@ class LearningToInteract(ActingMethod):
         memory_capacity: experiences that are learned from at most, the newest.
         prioritised: whether experiences whose masks are half right are drawn more rarely (appendix C).
         superpixels: whether what moved is aligned with superpixels (table 1, row k, leaves them out).
+        superpixel_px: pixels of the smallest superpixel of a 300 × 300 picture; in smaller pictures it is
+            smaller alike. What is smaller is one with what lies around it, and is hardly learned.
+        superpixel_share: of a superpixel that has to change for all of it to count as moved, in [0, 1).
         difference: how what moved is told from two views: `squared-first` as in the released code,
             `averaged-first` as in the text, `flow` by optical flow.
         kernel: how fast what is learned at a point falls off around it: `exponential` as in the released
@@ -126,6 +129,8 @@ class LearningToInteract(ActingMethod):
         memory_capacity: int = 20_000,
         prioritised: bool = True,
         superpixels: bool = True,
+        superpixel_px: int = 200,
+        superpixel_share: float = 0.25,
         difference: Difference = "squared-first",
         kernel: Kernel = "exponential",
         oracles: tuple[Oracle, ...] = (),
@@ -149,6 +154,7 @@ class LearningToInteract(ActingMethod):
         self.plan = Plan(phases)
         self.memory_capacity, self.prioritised = memory_capacity, prioritised
         self.superpixels, self.difference, self.kernel = superpixels, difference, kernel
+        self.superpixel_px, self.superpixel_share = superpixel_px, superpixel_share
         self.oracles, self.force_weight = oracles, force_weight
         self._step = 0
         self._seen: list[tuple[Tensor, Tensor]] = []

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +24,13 @@ from handsight.agents.exploration import Exploration
 from handsight.agents.feedback import SelfSupervision
 from handsight.agents.filming import Filming
 from handsight.agents.gathering import EXPERIENCE
-from handsight.agents.learning import RandomChooser
+from handsight.agents.learning import RandomChooser, senses_of
 from handsight.encoders import Encoder
 from handsight.encoders.batches import evaluating
 from handsight.evaluation.detection import MASS_CLASSES
 from handsight.evaluation.matching import confusion
 from handsight.evaluation.things import (
+    FOUND,
     Sights,
     Teller,
     draw_locations,
@@ -45,7 +47,7 @@ from handsight.studies.told_things import draw_told
 from handsight.training import duration_s, pretrain, read_log
 from handsight.worlds import Rooms, collect
 
-WATCHED = ("box AP50", "mask AP50", "mass accuracy")
+WATCHED = ("box AP50", "mask AP50", "mass accuracy", FOUND)
 """What is looked at on validation rooms while the agent learns."""
 
 ON_THINGS = ("points on things", "random points on things")
@@ -63,7 +65,8 @@ def run(cell: Cell, work: Path) -> Outcome:
     Its settings: `place` (options of the rooms), `method` (`name` and the constructor's arguments; of
     `random` those of the network alone), `training` (fields of `Training`), `looks` (how often validation
     rooms are looked at), how many `test` and `validation` sights there are; and for methods that do not act
-    `told`: at how many `locations` how many `attempts` were made beforehand, and by which `oracles`.
+    `told`: at how many `locations` how many `attempts` were made beforehand, by which `oracles`, and with
+    which `senses` (fields of `SelfSupervision`).
     """
     settings = cell.settings
     place = Rooms(**settings["place"])
@@ -101,7 +104,7 @@ def run(cell: Cell, work: Path) -> Outcome:
     pictures = told_in(test, teller(method.eval()))
     scores |= _scores(figures_by_room(pictures, test.room))
     if isinstance(method, LearningToInteract):
-        draw_told(method.segmenter, place, work / "pictures" / cell.key / "rooms.png")
+        draw_told(method.segmenter, place, work / "pictures" / cell.key / "rooms.png", senses_of(method))
     place.close()
     facts |= {
         "found": confusion(pictures).sum(axis=(0, 2)).tolist(),
@@ -123,7 +126,8 @@ def experience_of(method: Method, place: Rooms, told: Mapping[str, Any], seed: i
             plan = Plan([Phase(1, count, 1, attempts, (1, 1))])
             # Where the masks are told, small things are not to be left out for how little of them shows.
             told_all = "masks" in told["oracles"]
-            acting = Acting(senses=SelfSupervision(success=0.5)) if told_all else Acting()
+            senses = SelfSupervision(**told["senses"])
+            acting = Acting(senses=replace(senses, success=0.5) if told_all else senses)
             world = Exploration(place, RandomChooser(), plan, work, "train", acting, told["oracles"])
             collect(world, folder, count, seed=seed)
     return Recording(folder)

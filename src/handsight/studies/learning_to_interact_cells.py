@@ -22,6 +22,8 @@ class Budget:
     Args:
         image_size: of the view, pixels.
         width: factor on the network's channels.
+        padded: whether its maps keep their middle where it is (see `encoders.unet`).
+        superpixel_px: of the smallest superpixel, in pixels of a 300 × 300 picture.
         hidden: neurons of each head.
         coordinate_scale: of the heads.
         rounds: of acting and learning, over both phases.
@@ -48,6 +50,8 @@ class Budget:
 
     image_size: int
     width: float
+    padded: bool
+    superpixel_px: int
     hidden: int
     coordinate_scale: float
     rounds: int
@@ -76,6 +80,8 @@ BUDGETS: Mapping[Scale, Budget] = {
     "tiny": Budget(
         image_size=75,
         width=0.1,
+        padded=True,
+        superpixel_px=50,
         hidden=8,
         coordinate_scale=1.0,
         rounds=2,
@@ -102,6 +108,10 @@ BUDGETS: Mapping[Scale, Budget] = {
     "small": Budget(
         image_size=150,
         width=0.5,
+        # Unpadded, a 38 × 38 map is stretched to 50 × 50: up to 18 pixels from what it saw.
+        padded=True,
+        # A quarter of the things have fewer than 53 pixels here; the paper's 200 would be 50 of these.
+        superpixel_px=50,
         hidden=64,
         coordinate_scale=0.1,
         rounds=60,
@@ -128,6 +138,8 @@ BUDGETS: Mapping[Scale, Budget] = {
     "paper": Budget(
         image_size=300,
         width=1.0,
+        padded=False,
+        superpixel_px=200,
         hidden=128,
         coordinate_scale=1.0,
         rounds=1800,
@@ -177,7 +189,7 @@ def settings_of(
     network = {
         "encoder": UNET,
         "image_size": budget.image_size,
-        "encoder_options": {"width": budget.width},
+        "encoder_options": {"width": budget.width} | ({"padded": True} if budget.padded else {}),
         "hidden": budget.hidden,
         "coordinate_scale": budget.coordinate_scale,
     }
@@ -193,6 +205,7 @@ def settings_of(
         "force_updates": list(budget.force_updates),
         "frozen_rounds": budget.frozen_rounds,
         "memory_capacity": budget.memory_capacity,
+        "superpixel_px": budget.superpixel_px,
     }
     name = {"name": "learning-to-interact" if trained else "random"}
     return {
@@ -227,6 +240,7 @@ def baseline_of(
     plan = settings_of(budget, splits)
     rounds, filling = budget.rounds * budget.locations, budget.prefill
     told = {"oracles": list(oracles), "locations": rounds + filling, "attempts": budget.attempts}
+    told["senses"] = {"superpixel_px": budget.superpixel_px}
     training = {**plan["training"], "workers": 1}
     if method == "mask-rcnn":
         narrow = {"channels": [16, 32, 64, 128], "stem_width": 16} if budget.width < 1 else {}

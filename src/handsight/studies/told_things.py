@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from handsight.agents.attempts import Acting, arrive, explore
+from handsight.agents.feedback import SelfSupervision
 from handsight.agents.oracles import told_points
 from handsight.evaluation.drawing import draw_things
 from handsight.evaluation.things import draw_locations
@@ -29,15 +30,16 @@ TRIED = 20
 Picture = NDArray[np.uint8]
 
 
-def draw_told(segmenter: Segmenter, place: Place, path: Path) -> Path:
+def draw_told(segmenter: Segmenter, place: Place, path: Path, senses: SelfSupervision | None = None) -> Path:
     """Draw a few test locations: the view, the scores, what is told, the truth, and what acting shows.
 
-    The last is what the agent would learn from there: what moved when a point of each thing was pushed.
+    The last is what the agent would learn from there: what moved, as it senses it, when a point of each thing
+    was pushed.
     """
     locations = draw_locations(place, "test", TRIED, seed=2)
     crowd = [_crowd(place, location) for location in locations]
     rows = []
-    acting = Acting(weigh=True)
+    acting = Acting(senses=senses or SelfSupervision())
     for number in np.argsort(np.negative(crowd), kind="stable")[:ROWS]:
         arrival = arrive(place, locations[int(number)], acting)
         instances = [instance for instance in place.instances() if instance.in_reach]
