@@ -110,7 +110,7 @@ BUDGETS: Mapping[Scale, Budget] = {
             "output_stride": 8,
         },
         steps=6000,
-        short_steps=1200,
+        short_steps=3000,
         batch_size=128,
         learning_rate=1e-3,
         precision="bf16-mixed",
