@@ -197,6 +197,38 @@ def test_what_is_held_is_shown_from_five_more_sides(grasps):
             assert np.abs(views[one] - views[other]).sum() > 1000
 
 
+@pytest.mark.parametrize("changes", ["clip", "frame"])
+def test_the_table_tells_an_episodes_pictures_apart_from_others_unless_it_changes(changes):
+    """Where it changes, two pictures of one episode are no nearer in their table's colour than of two."""
+    world = Tabletop(
+        image_size=64, views=4, interactions=("identity",), finishes="plain", background_changes=changes
+    )
+    try:
+        made = [world.episode(8, index).frames[CAMERA] for index in range(6)]
+    finally:
+        world.close()
+    tables = np.median(np.stack(made)[:, :, :3].reshape(6, 4, -1, 3), axis=2)
+    within = np.linalg.norm(tables[:, :1] - tables[:, 1:], axis=-1)
+    between = np.linalg.norm(tables[:-1] - tables[1:], axis=-1)
+    if changes == "clip":
+        assert within.max() < 5 < np.median(between)
+    else:
+        assert np.median(within) > 0.5 * np.median(between)
+
+
+def test_the_object_stays_where_it_is_while_the_table_changes(view):
+    """Background subtraction finds it on every table that is laid, and what is held is shown on another."""
+    colours = iter([BLACK, BLACK + np.uint8(90), BLACK + np.uint8(180)])
+    scene = scenes.Scene(
+        bench_with(body("can", radius_m=0.04), (0.1, 0.05)), view, lambda: (next(colours), LIGHT), True
+    )
+    found = [scene.look() for _ in range(3)]
+    brightness = [np.median(picture[:3]) for picture, _ in found]
+    assert brightness[0] < brightness[1] - 20 < brightness[2] - 40
+    for _, blob in found:
+        np.testing.assert_allclose(blob.middle, found[0][1].middle, atol=0.005)
+
+
 def test_interactions_take_turns_in_an_order_that_says_nothing_about_the_object():
     world = Tabletop()
     order = [world._interaction(0, index) for index in range(46 * 40)]
@@ -284,6 +316,7 @@ def test_the_wrist_turns_what_it_holds(view):
         ({"grasp_spread_m": 1.0}, "tabletop: grasp_spread_m is 1.0; it lies between 0 and 0.15"),
         ({"finishes": "gold"}, "tabletop: finishes is 'gold'; it is patterned or plain"),
         ({"objects_up": "x"}, "tabletop: objects_up is 'x'; it is y or z"),
+        ({"background_changes": "step"}, "tabletop: background_changes is 'step'; it is clip or frame"),
         ({"categories": ("mugs",)}, "there is no category 'mugs'; there are mug, cup"),
         ({"objects_dir": Path("no/such")}, "objects_dir no/such is not a folder; give one that holds"),
     ],

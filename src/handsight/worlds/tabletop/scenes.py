@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -39,14 +40,20 @@ class Scene:
     Args:
         bench: with everything at rest.
         view: draws it.
-        texture: of the table.
-        light: on it.
+        draw_table: draws the table's texture and the light on it.
+        each: whether they are drawn anew for each picture, and not once for all.
     """
 
-    def __init__(self, bench: Bench, view: View, texture: NDArray[np.uint8], light: Light) -> None:
+    def __init__(
+        self,
+        bench: Bench,
+        view: View,
+        draw_table: Callable[[], tuple[NDArray[np.uint8], Light]],
+        each: bool = False,
+    ) -> None:
         self._bench, self._view = bench, view
-        self._empty = view.clear(texture, light)
-        view.show(bench.bodies)
+        self._draw_table, self._each, self._seen = draw_table, each, False
+        self._lay_table()
 
     def look(self) -> tuple[NDArray[np.uint8], Blob]:
         """Take a picture; return it and where in it the body is, by background subtraction.
@@ -54,6 +61,7 @@ class Scene:
         Raises:
             Lost: nothing stands out from the table.
         """
+        self._lay_table_anew()
         picture = self._view.picture(self._bench)
         blobs = find_blobs(self._empty, picture)
         if not blobs:
@@ -84,7 +92,9 @@ class Scene:
                 Rotation.from_euler("zx", [start + 2 * np.pi * nth / HELD_VIEWS_N, lean])
                 for nth in range(HELD_VIEWS_N)
             ]
-            for picture, point in self._view.held(self._bench, 0, turns):
+            for turn in turns:
+                self._lay_table_anew()
+                ((picture, point),) = self._view.held(self._bench, 0, [turn])
                 pictures.append(picture)
                 points.append(point)
         streams = {"grasp.point": points[0], "grasp.angle_rad": angle}
@@ -148,6 +158,17 @@ class Scene:
             seen.append(self.look())
         pictures, points = [picture for picture, _ in seen], [to_picture(blob.middle) for _, blob in seen]
         return Done(pictures, points, {}, {"moved_m": self._moved_m(start)})
+
+    def _lay_table(self) -> None:
+        """Paint and light the empty table, remember how it looks, and show the bodies upon it."""
+        self._empty = self._view.clear(*self._draw_table())
+        self._view.show(self._bench.bodies)
+
+    def _lay_table_anew(self) -> None:
+        """Lay another table before every picture but the first, where each is to have its own."""
+        if self._each and self._seen:
+            self._lay_table()
+        self._seen = True
 
     def _place(self) -> NDArray[np.float64]:
         """Return where on the table the body's middle is, `[2]`, m."""

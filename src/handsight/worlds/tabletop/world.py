@@ -14,6 +14,7 @@ from handsight.recordings import Recording
 from handsight.recordings.features import Feature
 from handsight.worlds.objects import Object, Split
 from handsight.worlds.objects.appearance import Finishes
+from handsight.worlds.scene import Light
 from handsight.worlds.setting import background_texture, draw_light
 from handsight.worlds.shelf import FactoryShelf, MeshShelf, Shelf
 from handsight.worlds.tabletop.bench import Bench, Lost
@@ -88,6 +89,9 @@ class Tabletop:
         grasp_spread_m: how far from the object's middle a grasp is tried, along x and along y.
         finishes: whether objects and table are painted with patterns, or each surface in one colour.
         backgrounds: size of the pool of textures that the table's is taken from.
+        background_changes: whether table and light stay for an episode (`clip`) or are drawn anew for every
+            picture (`frame`): where they stay, the table's colour alone tells whether two pictures are of one
+            episode, and nothing need be learned of the object.
         antialias: draws at twice the size and averages.
         video: stores mp4 in place of PNG.
 
@@ -107,6 +111,7 @@ class Tabletop:
     grasp_spread_m: float = 0.08
     finishes: Finishes = "patterned"
     backgrounds: int = 64
+    background_changes: Literal["clip", "frame"] = "clip"
     antialias: bool = True
     video: bool = False
 
@@ -131,6 +136,10 @@ class Tabletop:
                 )
         if self.finishes not in get_args(Finishes):
             raise HandsightError(f"tabletop: finishes is {self.finishes!r}; it is patterned or plain")
+        if self.background_changes not in ("clip", "frame"):
+            raise HandsightError(
+                f"tabletop: background_changes is {self.background_changes!r}; it is clip or frame"
+            )
         if self.objects_up not in ("y", "z"):
             raise HandsightError(f"tabletop: objects_up is {self.objects_up!r}; it is y or z")
         each = self.episodes_per_object
@@ -242,8 +251,12 @@ class Tabletop:
             Lost: one does not stay there.
         """
         lie_down(rng, bench, upright=bool(rng.random() < self.upright))
-        texture = background_texture(int(rng.integers(self.backgrounds)), self.finishes)
-        return Scene(bench, self._opened(), texture, draw_light(rng))
+
+        def table() -> tuple[NDArray[np.uint8], Light]:
+            texture = background_texture(int(rng.integers(self.backgrounds)), self.finishes)
+            return texture, draw_light(rng)
+
+        return Scene(bench, self._opened(), table, self.background_changes == "frame")
 
     def _done(self, rng: np.random.Generator, interaction: Interaction, scene: Scene) -> Done:
         """Do what an episode is about.
