@@ -109,7 +109,12 @@ def test_lrn_is_a_sum_over_neighbouring_channels_not_divided_by_their_number():
 
 def test_lrn_has_the_right_gradient_and_any_layout_and_precision():
     maps = torch.randn(2, 6, 3, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0)) * 50
-    assert torch.autograd.gradcheck(LocalResponseNorm(), [maps.clone().requires_grad_()])
+    for channels in (1, 2, 6):  # fewer than a window has, as well
+        assert torch.autograd.gradcheck(LocalResponseNorm(), [maps[:, :channels].clone().requires_grad_()])
+    mine, theirs = (maps.clone().requires_grad_() for _ in range(2))
+    LocalResponseNorm(alpha=1e-3)(mine).square().sum().backward()
+    functional.local_response_norm(theirs, 5, alpha=5e-3, beta=0.75, k=1).square().sum().backward()
+    torch.testing.assert_close(mine.grad, theirs.grad)
     norm, single = LocalResponseNorm(), maps.float()
     last = norm(single.contiguous(memory_format=torch.channels_last))
     torch.testing.assert_close(last, norm(single))

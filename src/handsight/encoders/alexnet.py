@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, cast
+from typing import Any, ClassVar, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
+from torch.autograd.function import once_differentiable
 
 from handsight.errors import HandsightError
 
@@ -51,16 +51,49 @@ class LocalResponseNorm(nn.Module):
         """Normalise `[B, C, h, w]`."""
         with torch.autocast(maps.device.type, enabled=False):
             precise = maps.to(torch.promote_types(maps.dtype, torch.float32))
-            # Shifted sums take a half to a quarter of the time of torch's average pooling over channels.
-            squares = functional.pad(precise.square(), (0, 0, 0, 0, self.radius, self.radius))
-            total = torch.zeros_like(precise)
-            for by in range(2 * self.radius + 1):
-                total = total + squares[:, by : by + maps.shape[1]]
-            return (precise * (1 + self.alpha * total).pow(-self.beta)).to(maps.dtype)
+            normalised: Tensor = _Normalised.apply(precise, self.radius, self.alpha, self.beta)
+            return normalised.to(maps.dtype)
 
     def extra_repr(self) -> str:
         """Say the settings where the network is printed."""
         return f"radius={self.radius}, alpha={self.alpha}, beta={self.beta}"
+
+
+class _Normalised(torch.autograd.Function):
+    """What `LocalResponseNorm` does, with its gradient written out.
+
+    Autograd's own gradient of shifted sums fills maps with zeros for each shift: a training step of a thin
+    AlexNet takes a quarter less time without it.
+
+    With s = 1 + alpha · Σ x², whose windows are symmetrical, the gradient of x · s^−beta is
+    g · s^−beta − 2 · alpha · beta · x · Σ (g · x · s^(−beta − 1)).
+    """
+
+    @staticmethod
+    def forward(ctx: Any, maps: Tensor, radius: int, alpha: float, beta: float) -> Tensor:
+        base = _windowed(maps.square(), radius).mul_(alpha).add_(1)
+        factor = base.pow(-beta)
+        ctx.save_for_backward(maps, base, factor)
+        ctx.settings = radius, alpha, beta
+        return maps * factor
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
+        maps, base, factor = ctx.saved_tensors
+        radius, alpha, beta = ctx.settings
+        scaled = gradient * factor
+        around = _windowed((scaled * maps).div_(base), radius)
+        return scaled.sub_(around.mul_(maps), alpha=2 * alpha * beta), None, None, None
+
+
+def _windowed(values: Tensor, radius: int) -> Tensor:
+    """Return the sums over the 2·radius + 1 channels around each, fewer at the ends."""
+    total = values.clone()
+    for by in range(1, radius + 1):
+        total[:, by:] += values[:, :-by]
+        total[:, :-by] += values[:, by:]
+    return total
 
 
 class AlexNet(nn.Module):
