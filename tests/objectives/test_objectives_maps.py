@@ -43,12 +43,13 @@ def test_a_vector_is_a_map_of_one_pixel():
     assert torch.equal(foot(vectors[:, :, None, None]), foot(vectors))
 
 
-def test_weights_are_gaussian_and_biases_zero():
+def test_weights_are_gaussian_the_last_a_tenth_as_large_and_biases_zero():
     torch.manual_seed(0)
     head = nn.Sequential(nn.Conv2d(16, 40, 3), nn.ReLU(), nn.Linear(200, 50), nn.Linear(30, 400, bias=False))
     draw_gaussian(head)
-    for layer, inputs in zip((head[0], head[2], head[3]), (16 * 9, 200, 30), strict=True):
-        standard = layer.weight.flatten().double() / math.sqrt(2 / inputs)
+    parts = ((head[0], 16 * 9, 1.0), (head[2], 200, 1.0), (head[3], 30, 0.1))
+    for layer, inputs, size in parts:
+        standard = layer.weight.flatten().double() / (size * math.sqrt(2 / inputs))
         assert standard.std().item() == pytest.approx(1, abs=0.05)
         assert (standard**4).mean().item() == pytest.approx(3, abs=0.4)  # 1.8 if uniform
         assert layer.bias is None or not layer.bias.any()

@@ -58,7 +58,7 @@ def test_a_maps_pixels_stay_where_they_are():
     other = maps.clone()
     other[:, :, :2, -2:] += 1
     changed = (decoder(other) - decoder(maps)).abs().sum((0, 1))
-    assert changed[:16, -16:].mean() > 0.1
+    assert changed[:16, -16:].mean() > 0.01
     assert (changed[40:] == 0).all()
     assert (changed[:, :24] == 0).all()
 

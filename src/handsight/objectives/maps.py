@@ -12,6 +12,9 @@ from torch.nn import functional
 
 from handsight.errors import HandsightError
 
+QUIET = 0.1
+"""How large the last layer of a head is drawn, beside the others."""
+
 
 def nearest(maps: Tensor, side: int) -> Tensor:
     """Return maps `[B, …, h, w]` with sides of this length: recordings may have been made at another size."""
@@ -108,10 +111,12 @@ def draw_gaussian(head: nn.Module) -> None:
 
     The Curious Robot says no more than "Gaussian initialization" (section 3.5). The deviation is
     √(2 / inputs of a neuron), which hands the size of numbers on through ReLUs, at any width and on any
-    backbone.
+    backbone; and a tenth of that in the last layer, or what a head says before it has learned would be
+    further off than saying the mean, and the first gradients into the root noise.
     """
-    for layer in head.modules():
-        if isinstance(layer, nn.Conv2d | nn.Linear):
-            nn.init.normal_(layer.weight, std=math.sqrt(2 / layer.weight[0].numel()))
-            if layer.bias is not None:
-                nn.init.zeros_(layer.bias)
+    layers = [layer for layer in head.modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
+    for layer in layers:
+        quiet = QUIET if layer is layers[-1] else 1.0
+        nn.init.normal_(layer.weight, std=quiet * math.sqrt(2 / layer.weight[0].numel()))
+        if layer.bias is not None:
+            nn.init.zeros_(layer.bias)

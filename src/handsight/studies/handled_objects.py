@@ -20,7 +20,6 @@ from handsight.encoders import Encoder, load_encoder
 from handsight.encoders.encoder import POOLED
 from handsight.evaluation import SPLITS, LabelledFrames, extract
 from handsight.evaluation.activations import top_activations
-from handsight.evaluation.features import standardise
 from handsight.evaluation.finetune import finetune_accuracy
 from handsight.evaluation.folds import Fold, leave_one_out, score_folds, take
 from handsight.evaluation.linear import linear_accuracy
@@ -137,7 +136,11 @@ def _split(
 
 
 def _left_out(name: str, encoder: Encoder, recording: Recording, cell: Cell, count: int) -> dict[str, Score]:
-    """Score classification by leave-one-out, and retrieval among all pictures by the embedding's cosine."""
+    """Score classification by leave-one-out, and retrieval among all pictures by the embedding's cosine.
+
+    Retrieval takes the embedding as it is, as the paper does: many of fc7's units fire on few pictures, and
+    standardised these few would decide.
+    """
     frames = labelled_frames([recording], None, encoder.image_size)
     features = extract(encoder, frames)
     folds = list(leave_one_out(frames.category, frames.object, np.random.default_rng(cell.seed), folds=count))
@@ -155,9 +158,8 @@ def _left_out(name: str, encoder: Encoder, recording: Recording, cell: Cell, cou
     for way, score in (("fine-tuned", tuned), ("frozen", frozen)):
         found = score_folds(folds, score, frames.category, frames.object)
         scores[f"{name}, {way}"] = Score.of(found.score, found.instance)
-    (standard,) = standardise(features)
     for by in ("instance", "category"):
-        answers = recall(standard, by)
+        answers = recall(features, by)
         for column, depth in enumerate(answers.depths):
             hits = answers.hits[answers.answerable, column].astype(np.float64)
             scores[f"{by} recall@{depth}"] = Score.of(hits, frames.object[answers.answerable])
