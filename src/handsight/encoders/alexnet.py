@@ -72,7 +72,7 @@ class _Normalised(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, maps: Tensor, radius: int, alpha: float, beta: float) -> Tensor:
         base = _windowed(maps.square(), radius).mul_(alpha).add_(1)
-        factor = base.pow(-beta)
+        factor = _power(base, -beta)
         ctx.save_for_backward(maps, base, factor)
         ctx.settings = radius, alpha, beta
         return maps * factor
@@ -87,8 +87,26 @@ class _Normalised(torch.autograd.Function):
         return scaled.sub_(around.mul_(maps), alpha=2 * alpha * beta), None, None, None
 
 
+def _power(base: Tensor, exponent: float) -> Tensor:
+    """Return base^exponent; AlexNet's −0.75 by square roots, which take half the time of a power."""
+    if exponent != -0.75:
+        return base.pow(exponent)
+    root = base.rsqrt()
+    return root.mul_(root.sqrt())
+
+
+_FEW = 64
+"""Channels up to which a matrix of ones about the diagonal sums faster than shifted maps do: the matrix reads
+each map once but multiplies by all channels."""
+
+
 def _windowed(values: Tensor, radius: int) -> Tensor:
     """Return the sums over the 2·radius + 1 channels around each, fewer at the ends."""
+    channels = values.shape[1]
+    if channels <= _FEW:
+        place = torch.arange(channels, device=values.device)
+        near = ((place[:, None] - place).abs() <= radius).to(values.dtype)
+        return (near @ values.flatten(2)).view_as(values)
     total = values.clone()
     for by in range(1, radius + 1):
         total[:, by:] += values[:, :-by]
