@@ -14,6 +14,7 @@ WORLDS: dict[str, Callable[[], World]] = {
         turns="uneven",
         tilt_changes="frame",
         background_changes="frame",
+        light_changes="frame",
         clips_per_object=2,
         antialias=False,
     ),

@@ -149,6 +149,23 @@ def test_tilt_and_background_change_when_asked_to():
         moving.close()
 
 
+def test_light_changes_when_asked_to():
+    """A background of one colour is then seen in several; nothing else is drawn otherwise."""
+    options = {"image_size": 24, "views": 4, "clutter": 0, "finishes": "plain"}
+    still, moving = Turntable(**options), Turntable(**options, light_changes="frame")
+    try:
+        one, other = still.episode(0, 9), moving.episode(0, 9)
+    finally:
+        still.close()
+        moving.close()
+    pictures = [clip.frames["observation.images.camera"].astype(int) for clip in (one, other)]
+    assert np.ptp(pictures[0][:, :2, :2], axis=0).max() == 0
+    assert np.ptp(pictures[1][:, :2, :2], axis=0).max() > 5
+    np.testing.assert_array_equal(pictures[0][0], pictures[1][0])
+    np.testing.assert_array_equal(one.frames["observation.pose"], other.frames["observation.pose"])
+    assert one.facts == other.facts
+
+
 def test_backgrounds_come_from_one_pool():
     np.testing.assert_array_equal(background_texture(3), background_texture(3))
     assert not np.array_equal(background_texture(3), background_texture(4))
@@ -204,6 +221,7 @@ def test_plain_finishes_are_one_colour_each_and_turn_as_the_patterned_do(turntab
             "turntable: space is \\(0.5, 1\\); it lies between 1 and 10, the lower end first",
         ),
         ({"tilt_changes": "never"}, "turntable: tilt_changes is 'never'; it is clip or frame"),
+        ({"light_changes": "never"}, "turntable: light_changes is 'never'; it is clip or frame"),
         ({"finishes": "gold"}, "turntable: finishes is 'gold'; it is patterned or plain"),
         ({"objects_up": "x"}, "turntable: objects_up is 'x'; it is y or z"),
         ({"categories": ("mugs",)}, "there is no category 'mugs'; there are mug, cup"),

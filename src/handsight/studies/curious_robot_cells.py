@@ -78,8 +78,9 @@ def _benchmarks(size: int, household: int, instances: int, cluttered: int, folds
                 "categories": list(HANDLED),
                 "views": views,
                 "clutter": 0,
-                # Or a clip's background would tell its object.
+                # Or a clip's background or light would tell its object.
                 "background_changes": "frame",
+                "light_changes": "frame",
             },
             "objects": instances,
             "folds": folds,

@@ -78,6 +78,7 @@ class Turntable:
         backgrounds: size of the pool of textures that floor and wall are taken from. All clips share
             them: a background of its own would tell a clip apart without a look at its object.
         background_changes: whether floor, wall and clutter stay for a clip or change with every frame.
+        light_changes: the same of the light; one for each clip tells two pictures of a clip from others.
         clutter: highest number of other things standing around.
         camera_height_rad: interval of the camera's angle above the horizon.
         fov_rad: interval of the field of view.
@@ -101,6 +102,7 @@ class Turntable:
     tilt_changes: Changes = "clip"
     backgrounds: int = 64
     background_changes: Changes = "clip"
+    light_changes: Changes = "clip"
     clutter: int = 2
     camera_height_rad: Interval = (0.1, 0.8)
     fov_rad: Interval = (0.5, 0.9)
@@ -123,7 +125,7 @@ class Turntable:
                     f"turntable: {option} is {getattr(self, option)}; "
                     f"it lies between {lowest} and {highest:.8g}{order}"
                 )
-        for option in ("tilt_changes", "background_changes"):
+        for option in ("tilt_changes", "background_changes", "light_changes"):
             if getattr(self, option) not in get_args(Changes):
                 raise HandsightError(f"turntable: {option} is {getattr(self, option)!r}; it is clip or frame")
         if self.turns not in get_args(Turns):
@@ -191,9 +193,11 @@ class Turntable:
         for slot, (surface, finish) in enumerate(zip(shown.surfaces, shown.finishes, strict=True)):
             stage.show(slot, surface, finish)
         slots = range(FINISHES_N)
-        moving = slots if self.background_changes == "clip" else ()
+        moving = slots if self.background_changes == self.light_changes == "clip" else ()
         pictures = []
         for view, (rotation, lift) in enumerate(zip(rotations, lifts, strict=True)):
+            if view > 0 and self.light_changes == "frame":
+                stage.light(draw_light(rng))
             if view == 0 or self.background_changes == "frame":
                 paint_background(stage, rng, options)
                 scatter_clutter(stage, rng, options, FINISHES_N)
