@@ -111,8 +111,9 @@ def _run(arguments: list[str]) -> int:
         from handsight.commands.parsing import Parser, check_configuration
 
         build: Callable[[Parser, list[str]], Runner] = getattr(import_module(module), function)
-    check_configuration(arguments[1:])
+    configured = check_configuration(arguments[1:])
     parser = Parser(prog=f"handsight {name}", description=COMMANDS[name][1])
+    parser.configured = configured
     runner = build(parser, arguments[1:])
     runner(parser.parse_args(arguments[1:]))
     return 0

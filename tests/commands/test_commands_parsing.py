@@ -103,6 +103,20 @@ def test_unknown_commands_methods_and_options(handsight, shapes_folder, tmp_path
 
 
 @pytest.mark.parametrize(
+    ("command", "named"),
+    [(["pretrain", "simclr"], "handsight pretrain simclr"), (["info"], "handsight info")],
+)
+def test_an_unknown_option_of_a_file_is_said_with_the_file(handsight, tmp_path, command, named):
+    file = tmp_path / "mine.yaml"
+    file.write_text("stepz: 3\n")
+    refused(
+        handsight(*command, "--config", file),
+        f"{file} (--config) has stepz, which is no option of `{named}`",
+        f"`{named} --help` lists the options",
+    )
+
+
+@pytest.mark.parametrize(
     ("options", "takes"),
     [
         (["--count", "many"], "--count was given many: it takes a whole number."),

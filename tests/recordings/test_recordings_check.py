@@ -46,6 +46,12 @@ def test_a_recording_of_several_files_has_no_problems(tmp_path):
     assert check(write(tmp_path / "r", 8, data_files_size_in_mb=0.01, journal_size_in_mb=0.03)) == []
 
 
+def test_a_folder_of_something_else_is_not_to_be_repaired(tmp_path):
+    (only,) = check(tmp_path)
+    assert "is not a recording" in only.what
+    assert only.remedy == "give the folder of a recording, as `handsight collect` or `handsight ingest` makes one"
+
+
 def test_checking_changes_nothing(root):
     before = {path: path.stat().st_mtime_ns for path in root.rglob("*")}
     check(root, thorough=True)

@@ -49,10 +49,14 @@ class Parser(ArgumentParser):  # type: ignore[misc]
     Args:
         prog: the command, as the user types it.
         description: what it does.
+
+    Attributes:
+        configured: option → the file after `--config` that it stands in, so that errors can name it.
     """
 
     def __init__(self, prog: str = "handsight", description: str | None = None) -> None:
         super().__init__(prog=prog, description=description, formatter_class=_Formatter)
+        self.configured: Mapping[str, str] = {}
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Refuse what was typed.
@@ -67,15 +71,24 @@ class Parser(ArgumentParser):  # type: ignore[misc]
             chosen, _, option = missing[1].split(",")[0].strip().rpartition(".")
             command = f"{command} {chosen}".rstrip()
             message = f"`{command}` needs --{option}" if chosen else f"`{command}` needs {option}"
+        unknown = re.search(r"(?:Subcommand '(.+?)' does not accept option|Option) '(.+?)'", message)
+        if unknown is not None and unknown[2] in self.configured:
+            command = f"{command} {unknown[1] or ''}".rstrip()
+            file = self.configured[unknown[2]]
+            message = f"{file} (--config) has {unknown[2]}, which is no option of `{command}`"
         raise HandsightError(f"{_one_line(message)}. `{command} --help` lists the options") from ex
 
 
-def check_configuration(arguments: Sequence[str]) -> None:
+def check_configuration(arguments: Sequence[str]) -> dict[str, str]:
     """Refuse files after `--config` that hold no options, by name, before they are parsed.
+
+    Returns:
+        Option → the file that it stands in.
 
     Raises:
         HandsightError: one is not there, cannot be read, is no YAML, or no options with values.
     """
+    found: dict[str, str] = {}
     for argument, after in pairwise([*arguments, ""]):
         option, _, given = argument.partition("=")
         if option != "--config" or not (given or after):
@@ -89,6 +102,8 @@ def check_configuration(arguments: Sequence[str]) -> None:
             raise HandsightError(f"--config {file} is not YAML ({first_line(error)}); {what}") from None
         if not isinstance(options, dict):
             raise HandsightError(f"--config {file} holds no options with values; {what}")
+        found |= {str(option): file for option in options}
+    return found
 
 
 def _one_line(message: str) -> str:

@@ -33,6 +33,12 @@ class Problem:
         return f"{self.severity}: {self.where}: {self.what}; {self.remedy}"
 
 
+ANOTHER = "give the folder of a recording, as `handsight collect` or `handsight ingest` makes one"
+"""The remedy for a folder that has no part of a recording."""
+
+
 def damaged(root: Path, where: str, error: HandsightError) -> Problem:
     """Return the problem that an error tells of, which gives the same advice in its own words."""
-    return Problem("error", where, str(error).removesuffix(f"; {how_to_mend(root)}"), MEND)
+    has_parts = any((root / part).is_dir() for part in ("meta", "data", "videos"))
+    what = str(error).removesuffix(f"; {how_to_mend(root)}")
+    return Problem("error", where, what, MEND if has_parts else ANOTHER)
