@@ -42,6 +42,8 @@ class Budget:
         steps: cycles of the second stage.
         batch_size: samples of each task in a cycle.
         learning_rate: of RMSprop.
+        precision: as in `Training`.
+        flip_probability: that a picture is mirrored, and what was done along with it.
         head_steps: of heads on the frozen root.
         benchmarks: name → world (options of the turntable), objects, folds.
         finetune: `learning_rates` and `epochs` of fine-tuning's sweep.
@@ -57,6 +59,8 @@ class Budget:
     steps: int
     batch_size: int
     learning_rate: float
+    precision: str
+    flip_probability: float
     head_steps: int
     benchmarks: Mapping[str, Mapping[str, Any]]
     finetune: Mapping[str, list[float]]
@@ -121,6 +125,8 @@ BUDGETS: Mapping[Scale, Budget] = {
         steps=2,
         batch_size=4,
         learning_rate=1e-4,
+        precision="32-true",
+        flip_probability=0.5,
         head_steps=1,
         benchmarks={
             name: {**one, "world": {**one["world"], "categories": list(NEVER_HANDLED[:2])}}
@@ -140,6 +146,8 @@ BUDGETS: Mapping[Scale, Budget] = {
         batch_size=64,
         # Three times the paper's, for steps of which there are a thirtieth.
         learning_rate=3e-4,
+        precision="32-true",
+        flip_probability=0.0,
         head_steps=200,
         benchmarks=_plain(_benchmarks(64, 1_250, 210, 1_380, 2, 8)),
         finetune={"learning_rates": [1e-3, 3e-4], "epochs": [5, 10]},
@@ -155,6 +163,8 @@ BUDGETS: Mapping[Scale, Budget] = {
         steps=20_000,
         batch_size=128,
         learning_rate=1e-4,
+        precision="32-true",
+        flip_probability=0.0,
         head_steps=5_000,
         benchmarks=_benchmarks(227, 2_500, 300, 7_680, 10, 60),
         finetune={"learning_rates": [1e-3, 3e-4, 1e-4], "epochs": [5, 10, 20, 40]},
@@ -196,7 +206,8 @@ def settings_of(
     if init is not None:
         network |= {"image_size": NATIVE_SIZE, "encoder_options": {"width": 1.0}, "init": init}
     if method not in ("random", "given"):
-        augmentation = asdict(replace(AS_IT_IS, size=budget.image_size))
+        seen = replace(AS_IT_IS, size=budget.image_size, flip_probability=budget.flip_probability)
+        augmentation = asdict(seen)
         network["augmentation"] = {
             name: list(value) if isinstance(value, tuple) else value for name, value in augmentation.items()
         }
@@ -205,7 +216,7 @@ def settings_of(
         "optimiser": "rmsprop",
         "learning_rate": budget.learning_rate,
         "weight_decay": 0.0,
-        "precision": "32-true",
+        "precision": budget.precision,
     }
     return {
         "world": dict(budget.world),
@@ -213,6 +224,7 @@ def settings_of(
         "method": {"name": method, **network, **own},
         "training": {**training, "steps": steps, "checkpoint_every": 100, "log_every": 20},
         "heads": {**training, "steps": budget.head_steps, "checkpoint_every": 100, "log_every": 20},
+        "heads_flip_probability": budget.flip_probability,
         "finetune": dict(budget.finetune),
         "benchmarks": {name: dict(one) for name, one in budget.benchmarks.items()},
     }

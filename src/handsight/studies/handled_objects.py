@@ -9,6 +9,7 @@ objects, what its units answer to, and its nearest neighbours.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from handsight.evaluation.folds import Fold, leave_one_out, score_folds, take
 from handsight.evaluation.linear import linear_accuracy
 from handsight.evaluation.retrieval import recall
 from handsight.methods import CuriousRobot
+from handsight.methods.curious_robot import AS_IT_IS
 from handsight.recordings import Recording
 from handsight.studies.benchmark import labelled_frames
 from handsight.studies.cells import Cell, Outcome, Score
@@ -52,9 +54,9 @@ def run(cell: Cell, work: Path) -> Outcome:
 
     Its settings: `world` (options of the tabletop), `episodes`, `method` (`name` and the constructor's
     arguments; of `random` and `given` the encoder's), `training` (fields of `Training`), `heads` (fields of
-    `Training` for heads on the frozen root), `finetune` (`learning_rates`, `epochs`), and `benchmarks`: name
-    → `world` (options of the turntable), `objects`, and `folds` of leave-one-out, 0 for the splits of the
-    objects.
+    `Training` for heads on the frozen root), `heads_flip_probability` (that these see a picture mirrored),
+    `finetune` (`learning_rates`, `epochs`), and `benchmarks`: name → `world` (options of the turntable),
+    `objects`, and `folds` of leave-one-out, 0 for the splits of the objects.
     """
     settings = cell.settings
     recording = collected(settings["world"], settings["episodes"], cell.seed, work, Tabletop)
@@ -110,7 +112,10 @@ def _heads(cell: Cell, encoder: Encoder, recording: Recording, work: Path) -> Cu
     width = float(encoder.options.get("width", 1.0))
     root = Encoder(encoder.name, encoder.image_size, options=encoder.options)
     root.trunk.load_state_dict(encoder.trunk.state_dict())
-    method = CuriousRobot(root, tasks=("grasp", "push", "poke"), grasp_steps=0, head_width=width)
+    seen = replace(AS_IT_IS, flip_probability=cell.settings["heads_flip_probability"])
+    method = CuriousRobot(
+        root, augmentation=seen, tasks=("grasp", "push", "poke"), grasp_steps=0, head_width=width
+    )
     method.encoder.requires_grad_(False)
     pretrain(method, recording, out=work / f"heads-{cell.key}", seed=cell.seed, **cell.settings["heads"])
     return method.eval()
