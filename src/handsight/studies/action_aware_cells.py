@@ -40,6 +40,7 @@ class Budget:
         heads: widths of BYOL's and VICReg's heads, where they are not to be their papers'.
         headline_seeds: of the rows that a claim rests on.
         other_seeds: of the others.
+        short_headline_seeds: of the rows that a claim rests on in tables that vary one thing at a time.
     """
 
     world: Mapping[str, Any]
@@ -57,6 +58,7 @@ class Budget:
     heads: Mapping[str, int]
     headline_seeds: int
     other_seeds: int
+    short_headline_seeds: int
 
 
 _WORLD = {
@@ -85,6 +87,7 @@ BUDGETS: Mapping[Scale, Budget] = {
         heads={"projector_hidden": 32, "projector_size": 16},
         headline_seeds=1,
         other_seeds=1,
+        short_headline_seeds=1,
     ),
     "small": Budget(
         world={
@@ -117,6 +120,7 @@ BUDGETS: Mapping[Scale, Budget] = {
         heads={},
         headline_seeds=5,
         other_seeds=1,
+        short_headline_seeds=3,
     ),
     "paper": Budget(
         world={"categories": list(SHOWN), "turns": "even", "views": 180, "image_size": 128},
@@ -134,6 +138,7 @@ BUDGETS: Mapping[Scale, Budget] = {
         heads={},
         headline_seeds=5,
         other_seeds=3,
+        short_headline_seeds=5,
     ),
 }
 
