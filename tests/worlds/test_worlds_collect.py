@@ -1,3 +1,4 @@
+import json
 import multiprocessing
 import time
 
@@ -75,6 +76,25 @@ def test_another_seed_is_refused(tmp_path):
     collect(CountingWorld(), tmp_path / "out", 2, seed=1)
     with pytest.raises(HandsightError, match=r'out .*"seed": 1.*"seed": 2.*new folder'):
         collect(CountingWorld(), tmp_path / "out", 4, seed=2)
+
+
+def test_a_recording_from_before_an_option_goes_on_at_its_default(tmp_path):
+    """So does an older one after an upgrade; with another value of the option it is another recording."""
+    small = {"image_size": 16, "views": 2, "clutter": 0, "antialias": False}
+    whole, older = tmp_path / "whole", tmp_path / "older"
+    collect(Turntable(**small), whole, 3)
+    collect(Turntable(**small), older, 2)
+    info = json.loads((older / "meta/info.json").read_text())
+    assert info["handsight"]["world"]["options"].pop("light_changes") == "clip"
+    (older / "meta/info.json").write_text(json.dumps(info))
+    with pytest.raises(HandsightError, match=r'goes on only as it began.*"light_changes": "frame"'):
+        collect(Turntable(**small, light_changes="frame"), older, 3)
+    assert collect(Turntable(**small), older, 3).new_n == 1
+    assert "light_changes" not in Recording(older).info["handsight"]["world"]["options"]
+    camera = "observation.images.camera"
+    np.testing.assert_array_equal(
+        Recording(older).frames(range(6), camera), Recording(whole).frames(range(6), camera)
+    )
 
 
 def test_a_hiccup_in_this_process_is_tried_again(tmp_path):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
+from typing import Any
 
 from handsight.errors import HandsightError
 from handsight.recordings import Writer
+from handsight.recordings.layout import INFO, read_info
 from handsight.worlds.encoding import write
 from handsight.worlds.team import ATTEMPTS_N, cause, failed, in_workers
 from handsight.worlds.world import Episode, World
@@ -67,7 +69,7 @@ def collect(
             raise HandsightError(f"collect: {name} is {value}; it starts at {lowest}")
     if episode_limit_s is not None and not episode_limit_s >= 0:
         raise HandsightError(f"collect: episode_limit_s is {episode_limit_s}; it is 0 (no limit) or above")
-    made = {"name": world.name, "seed": seed, "options": world.options()}
+    made = {"name": world.name, "seed": seed, "options": _options(world, Path(out))}
     with Writer(
         out, world.features, world.fps, facts=world.facts, robot_type=world.name, world=made
     ) as writer:
@@ -93,6 +95,27 @@ def collect(
         finally:
             source.close()
         return Collected(Path(out), writer.next_episode, writer.next_episode - first)
+
+
+def _options(world: World, out: Path) -> dict[str, Any]:
+    """Return the world's options as a recording of it says them.
+
+    A recording that was begun before an option came to its world does not say it. At its default the
+    episodes are what they were: it goes on as it began, without it.
+    """
+    options = world.options()
+    if not (out.expanduser() / INFO).exists():
+        return options
+    made = (read_info(out.expanduser()).get("handsight") or {}).get("world") or {}
+    begun = made.get("options") if made.get("name") == world.name else None
+    if not isinstance(begun, dict):
+        return options
+    defaults = {one.name: one.default for one in fields(world)} if is_dataclass(world) else dict[str, Any]()
+    return {
+        name: value
+        for name, value in options.items()
+        if name in begun or name not in defaults or value != defaults[name]
+    }
 
 
 def in_this_process(world: World, seed: int, indices: range) -> Generator[Episode, None, None]:
