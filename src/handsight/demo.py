@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -36,6 +38,7 @@ from handsight.report import (
     write,
 )
 from handsight.studies.benchmark import RANDOM, Measured, category_names, measure_objects, monitors
+from handsight.studies.running import stop_with_parent
 from handsight.training import made_with, pretrain, read_log
 from handsight.training.run import write_atomically
 from handsight.worlds import Turntable, collect
@@ -166,10 +169,20 @@ def _train_side_by_side(
 _done: Any = None
 """Steps done by each row; shared with the process that shows them."""
 
+_training = threading.Lock()
+"""Held while a row is trained in this process."""
+
 
 def _share(done: Any) -> None:
     global _done
     _done = done
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    stop_with_parent()
+    with _training:  # its checkpoint is written
+        os._exit(1)  # or it would wait for another row for ever
 
 
 def _train(row: str, data: Path, out: Path, settings: DemoSettings) -> Path | None:
@@ -194,7 +207,7 @@ def _train(row: str, data: Path, out: Path, settings: DemoSettings) -> Path | No
         },
         augmentation=Augmentation(size=settings.image_size),
     )
-    try:
+    with _training, suppress(Interrupted):
         return pretrain(
             method,
             recording,
@@ -210,8 +223,7 @@ def _train(row: str, data: Path, out: Path, settings: DemoSettings) -> Path | No
             monitors=monitors([recording], settings.image_size, most=1_000),
             progress=progress,
         )
-    except Interrupted:
-        return None
+    return None
 
 
 def _report(

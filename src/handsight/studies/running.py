@@ -136,7 +136,7 @@ def _serve(
 ) -> None:
     # Ctrl-C reaches every process of a terminal; the first one decides, and tells this one by SIGTERM.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_stop_with_parent, daemon=True).start()
+    threading.Thread(target=stop_with_parent, daemon=True).start()
     torch.set_num_threads(threads)
     try:
         answer.send(run_cell(Cell(experiment, settings, seed), CellStore(kept), work))
@@ -144,7 +144,7 @@ def _serve(
         answer.send(str(error))
 
 
-def _stop_with_parent() -> None:
+def stop_with_parent() -> None:
     """Stop this process when the one that started it has ended; a training writes its checkpoint first."""
     parent = multiprocessing.parent_process()
     if parent is not None:
