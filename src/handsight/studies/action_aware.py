@@ -12,7 +12,7 @@ from typing import Any
 
 from handsight.augmentation import Augmentation
 from handsight.evaluation import Measure, Published
-from handsight.studies.action_aware_cells import BUDGETS, UNSEEN, settings_of
+from handsight.studies.action_aware_cells import BUDGETS, UNSEEN, Budget, settings_of
 from handsight.studies.study import Curve, Row, Scale, Study
 
 SOURCE = "Aubret et al. 2024"
@@ -28,14 +28,8 @@ def _rows(*variants: Variant, references: Sequence[str] = ()) -> Callable[[Scale
     def rows(scale: Scale) -> list[Row]:
         budget = BUDGETS[scale]
         return [
-            Row(
-                label,
-                "turned-objects",
-                settings_of(budget, method, **arguments),
-                budget.headline_seeds if headline else budget.other_seeds,
-                label in references,
-            )
-            for label, method, arguments, headline in variants
+            _row(budget, variant, budget.headline_seeds if variant[3] else budget.other_seeds, references)
+            for variant in variants
         ]
 
     return rows
@@ -49,20 +43,22 @@ def _short_rows(*variants: Variant, claims: Sequence[str] = ()) -> Callable[[Sca
 
     def rows(scale: Scale) -> list[Row]:
         budget = BUDGETS[scale]
-        if budget.short_steps == budget.steps:
-            return _rows(*variants)(scale)
-        budget = replace(budget, steps=budget.short_steps)
-        return [
-            Row(
-                label,
-                "turned-objects",
-                settings_of(budget, method, **arguments),
-                budget.short_headline_seeds if label in claims else budget.other_seeds,
-            )
-            for label, method, arguments, _ in variants
-        ]
+        others = budget.headline_seeds if budget.short_steps == budget.steps else budget.other_seeds
+        short = replace(budget, steps=budget.short_steps)
+        found = []
+        for variant in variants:
+            seeds = others if variant[3] else budget.other_seeds
+            if variant[0] in claims:
+                seeds = budget.short_headline_seeds
+            found.append(_row(short, variant, seeds))
+        return found
 
     return rows
+
+
+def _row(budget: Budget, variant: Variant, seeds: int, references: Sequence[str] = ()) -> Row:
+    label, method, arguments, _ = variant
+    return Row(label, "turned-objects", settings_of(budget, method, **arguments), seeds, label in references)
 
 
 RANDOM: Variant = ("random", "random", {}, True)
