@@ -156,12 +156,10 @@ class CellStore:
                     f"{kept['made'].get('gpu') or kept['made']['processor']}, torch {kept['made']['torch']}"
                 )
         hours = f"{sum(seconds) / 3600:.2f}"
-        found = {
-            "cells": len(cells),
-            "seeds": len({cell.seed for cell in cells}),
-            "core-hours": hours if len(seconds) == len(cells) else f"{hours} in {len(seconds)} cells",
-            "hardware": "; ".join(sorted(made)),
-        }
+        found: dict[str, Any] = {"cells": len(cells), "seeds": len({cell.seed for cell in cells})}
+        if seconds:
+            found["core-hours"] = hours if len(seconds) == len(cells) else f"{hours} in {len(seconds)} cells"
+        found["hardware"] = "; ".join(sorted(made))
         return found | {"from": min(days), "to": max(days)} if days else found
 
     def put(self, cell: Cell, outcome: Outcome, core_seconds: float, made: Mapping[str, str]) -> None:
