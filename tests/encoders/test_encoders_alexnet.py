@@ -72,17 +72,18 @@ def test_small_images_keep_maps_of_several_pixels(image_size, conv1, conv3, fc6_
     assert parameters(image_size, width=0.25) == wanted + 1024 * (64 * fc6_inputs**2 + 1) + 1024 * (1024 + 1)
 
 
-@pytest.mark.parametrize("groups", [1, 2])
-def test_the_network_is_one_of_torchs_own_layers(groups):
+@pytest.mark.parametrize(("groups", "rectified"), [(1, True), (2, True), (2, False)])
+def test_the_network_is_one_of_torchs_own_layers(groups, rectified):
     torch.manual_seed(0)
-    network = AlexNet(67, width=1 / 12, groups=groups, stride=2, padding=1).double()
+    network = AlexNet(67, width=1 / 12, groups=groups, stride=2, padding=1, rectified=rectified).double()
     norm = nn.LocalResponseNorm(5, alpha=1e-4, beta=0.75, k=1.0)
     layers = [
         *(nn.Conv2d(3, 8, 11, 2, 1), nn.ReLU(), norm, nn.MaxPool2d(3, 2)),
         *(nn.Conv2d(8, 24, 5, 1, 2, groups=groups), nn.ReLU(), norm, nn.MaxPool2d(3, 2)),
         *(nn.Conv2d(24, 32, 3, 1, 1), nn.ReLU(), nn.Conv2d(32, 32, 3, 1, 1, groups=groups), nn.ReLU()),
         *(nn.Conv2d(32, 24, 3, 1, 1, groups=groups), nn.ReLU(), nn.MaxPool2d(3, 2), nn.Flatten()),
-        *(nn.Linear(24 * 2 * 2, 344), nn.ReLU(), nn.Linear(344, 344), nn.ReLU()),
+        *(nn.Linear(24 * 2 * 2, 344), nn.ReLU(), nn.Linear(344, 344)),
+        nn.ReLU() if rectified else nn.Identity(),
     ]
     theirs = nn.Sequential(*layers).double()
     theirs.load_state_dict(
@@ -145,7 +146,7 @@ def test_features_are_maps_and_the_embedding_is_fc7(encoder, frames):
     features = encoder.features(frames)
     assert encoder.taps == (*TAPS, "pooled") == tuple(features)
     assert all(value.ndim == 4 and len(value) == 5 for tap, value in features.items() if tap != "pooled")
-    assert all(value.min() >= 0 for value in features.values())
+    assert all((value.min() >= 0) == (tap not in ("fc7", "pooled")) for tap, value in features.items())
     assert encoder.embedding_size == 256
     assert torch.equal(features["pooled"], encoder.embed(frames))
     assert torch.equal(features["fc7"][:, :, 0, 0], features["pooled"])
@@ -233,6 +234,7 @@ def test_the_same_seed_gives_the_same_network():
         ({"options": {"stride": 3}}, "stride is 3; give 4, 2 or 1"),
         ({"options": {"padding": -1}}, "padding is -1; give 0 to 5 pixels"),
         ({"options": {"std": -0.1}}, "std is -0.1; give a number above 0"),
+        ({"options": {"rectified": "yes"}}, "rectified is 'yes'; it can be true or false"),
         ({"options": {"stride": 4}}, "stride 4 leaves nothing of an image of 32 px; choose a larger"),
         ({"image_size": 20}, "stride 1 leaves nothing of an image of 20 px; choose a larger image_size"),
         ({"options": {"in_chans": 1}}, "in_chans is 1"),

@@ -115,10 +115,10 @@ def _windowed(values: Tensor, radius: int) -> Tensor:
 
 
 class AlexNet(nn.Module):
-    """Five convolutions and two fully connected layers, each with ReLU; LRN after the first two.
+    """Five convolutions and two fully connected layers, with ReLU; LRN after the first two.
 
-    Taps are what comes out of each layer's ReLU, before LRN and pooling; fc6 and fc7 are maps of one pixel,
-    and the embedding is fc7.
+    Taps are what comes out of each layer, before LRN and pooling; fc6 and fc7 are maps of one pixel, and the
+    embedding is fc7.
 
     Args:
         image_size: side of the input, pixels, at least 21; fc6 has weights for each pixel of the last map.
@@ -134,6 +134,10 @@ class AlexNet(nn.Module):
         std: of the Gaussian that weights are drawn from. The paper says no more than "Gaussian
             initialization"; None takes √(2 / inputs of a neuron), which hands the size of numbers on from
             layer to layer at any width. AlexNet's is 0.01. Biases are 0.
+        rectified: whether fc7 ends in a ReLU as all other layers do. AlexNet's does: say true for weights of
+            AlexNet from elsewhere. The paper does not say, and its cosine embedding loss on rectified numbers
+            can push two pictures apart only by silencing units of fc7: nearly nine in ten were dead after a
+            training (docs/results/curious-robot.md), which is why it is false otherwise.
 
     Attributes:
         feature_info: the name and the channels of each tap, as timm's networks say them.
@@ -154,9 +158,10 @@ class AlexNet(nn.Module):
         stride: int | None = None,
         padding: int | None = None,
         std: float | None = None,
+        rectified: bool = False,
     ) -> None:
         super().__init__()
-        _refuse_settings(width, groups, stride, padding, std)
+        _refuse_settings(width, groups, stride, padding, std, rectified)
         padding = padding if padding is not None else 0 if image_size == NATIVE_SIZE else 2
         stride = stride or next((by for by in STRIDES if _last_side(image_size, by, padding) >= 2), 1)
         side = _last_side(image_size, stride, padding)
@@ -167,6 +172,7 @@ class AlexNet(nn.Module):
             )
         one, two, three, four, five = (_thinned(channels, width) for channels in CHANNELS)
         neurons = _thinned(NEURONS, width)
+        self.rectified = rectified
         self.norm = LocalResponseNorm()
         self.pool = nn.MaxPool2d(3, 2)
         self.conv1 = nn.Conv2d(3, one, 11, stride, padding)
@@ -215,7 +221,9 @@ class AlexNet(nn.Module):
             layer = self.get_submodule(tap)
             if tap == "fc6":
                 x = self.pool(x)
-            x = layer(x.flatten(1) if isinstance(layer, nn.Linear) else x).relu()
+            x = layer(x.flatten(1) if isinstance(layer, nn.Linear) else x)
+            if self.rectified or tap != TAPS[-1]:
+                x = x.relu()
             maps.append(x if x.ndim == 4 else x[:, :, None, None])
             if tap in ("conv1", "conv2"):
                 x = self.pool(self.norm(x))
@@ -240,7 +248,7 @@ def _last_side(image_size: int, stride: int, padding: int) -> int:
 
 
 def _refuse_settings(
-    width: float, groups: int, stride: int | None, padding: int | None, std: float | None
+    width: float, groups: int, stride: int | None, padding: int | None, std: float | None, rectified: bool
 ) -> None:
     refused = {
         f"width is {width!r}; give a factor above 0, such as 0.25": not _above_zero(width),
@@ -248,6 +256,7 @@ def _refuse_settings(
         f"stride is {stride!r}; give 4, 2 or 1, or leave it out": stride not in (None, *STRIDES),
         f"padding is {padding!r}; give 0 to 5 pixels, or leave it out": padding not in (None, *range(6)),
         f"std is {std!r}; give a number above 0, or leave it out": std is not None and not _above_zero(std),
+        f"rectified is {rectified!r}; it can be true or false": not isinstance(rectified, bool),
     }
     for message, wrong in refused.items():
         if wrong:

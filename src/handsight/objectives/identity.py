@@ -13,8 +13,7 @@ def identity_loss(first: Tensor, second: Tensor, same: Tensor, margin: float = 0
     """Return the mean cosine embedding loss of pairs (section 3.5).
 
     It is 1 − cos for a pair of one interaction, and what cos exceeds the margin by for other pairs. The
-    paper names no margin; 0 is the usual one, and after a ReLU, as at fc7, it asks other pairs to share no
-    feature at all.
+    paper names no margin; 0 is the usual one. After a ReLU it asks other pairs to share no feature at all.
 
     Args:
         first: `[B, D]`, of any length.

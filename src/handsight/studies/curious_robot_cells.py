@@ -204,7 +204,8 @@ def settings_of(
     elif method == "supervised":
         steps *= whole // 2  # two views of each picture
     if init is not None:
-        network |= {"image_size": NATIVE_SIZE, "encoder_options": {"width": 1.0}, "init": init}
+        options = {"width": 1.0, "rectified": True}
+        network |= {"image_size": NATIVE_SIZE, "encoder_options": options, "init": init}
     if method not in ("random", "given"):
         seen = replace(AS_IT_IS, size=budget.image_size, flip_probability=budget.flip_probability)
         augmentation = asdict(seen)
