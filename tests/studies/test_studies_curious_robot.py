@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from sklearn.metrics import roc_auc_score
 
 from handsight.encoders import Encoder
 from handsight.errors import HandsightError
@@ -15,7 +16,12 @@ from handsight.studies.curious_robot import STUDIES
 from handsight.studies.curious_robot_cells import BUDGETS, HANDLED, NEVER_HANDLED, settings_of
 from handsight.studies.handled_objects import _trained
 from handsight.studies.montage import GAP_PX, SIDE_PX, draw_neighbours, draw_units
-from handsight.studies.told_interactions import _best_threshold, precision_recall_curve, tell
+from handsight.studies.told_interactions import (
+    _best_threshold,
+    _told_apart,
+    precision_recall_curve,
+    tell,
+)
 from handsight.worlds.tabletop.bench import TABLE_M
 from interactions import write_interactions
 
@@ -67,6 +73,7 @@ def test_scores_are_those_worked_out_one_by_one(told):
     right = (values > threshold) == held
     wanted = (right[held].mean() + right[~held].mean()) / 2
     assert scores["grasp balanced accuracy"].value == pytest.approx(wanted)
+    assert scores["grasp AUC"].value == pytest.approx(roc_auc_score(held, values))
 
     _, rows = first(recording, "push", "test")
     before, after = (
@@ -96,8 +103,17 @@ def test_precision_falls_along_recall(told):
 
 
 @pytest.mark.parametrize("held", [np.zeros(4, bool), np.ones(4, bool)])
-def test_of_one_outcome_there_is_no_threshold_to_choose(held):
+def test_of_one_outcome_there_is_nothing_to_tell(held):
     assert _best_threshold(np.arange(4.0), held) == 0
+    assert (_told_apart(np.arange(4.0), held) == 0.5).all()
+
+
+def test_either_outcome_is_told_apart_as_often_also_where_grasps_are_equal():
+    rng = np.random.default_rng(0)
+    values, held = rng.integers(0, 5, 60).astype(np.float64), rng.random(60) < 0.2
+    apart = _told_apart(values, held)
+    for outcome in (held, ~held):
+        assert apart[outcome].mean() == pytest.approx(roc_auc_score(held, values))
 
 
 def test_cells_of_several_rows_keep_their_curves_apart():

@@ -181,6 +181,7 @@ STUDIES: tuple[Study, ...] = (
         rows=_rows(RANDOM, ALL, OWN, IDENTITY, PAINTED),
         measures=(
             Measure("grasp balanced accuracy"),
+            Measure("grasp AUC"),
             Measure("push direction error (°)", percent=False, higher_is_better=False),
             Measure("push start error (m)", percent=False, higher_is_better=False, decimals=3),
             Measure("poke slope error / training mean's", percent=False, higher_is_better=False, decimals=2),
@@ -188,6 +189,7 @@ STUDIES: tuple[Study, ...] = (
         compare=((OWN, RANDOM), (OWN, IDENTITY), (ALL, RANDOM), (ALL, IDENTITY)),
         chance=lambda scale: {
             "grasp balanced accuracy": 0.5,
+            "grasp AUC": 0.5,
             "push direction error (°)": 90.0,
             "poke slope error / training mean's": 1.0,
         },
@@ -195,6 +197,7 @@ STUDIES: tuple[Study, ...] = (
         notes=(
             "Heads of every row but the one with its own are trained on the frozen root, alike for all.",
             "Grasps: each outcome counts half; the threshold is the one best on validation objects.",
+            "AUC: how often a grasp that held is told to be likelier than one that failed.",
         ),
     ),
     Study(

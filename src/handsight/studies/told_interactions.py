@@ -28,7 +28,8 @@ def tell(method: CuriousRobot, recording: Recording) -> dict[str, Score]:
     """Score grasps, pushes and pokes of the test objects.
 
     A grasp is told to hold where its log-odds are above a threshold, the one best on the validation objects:
-    of grasps tried at random few hold, and heads say so. Each outcome counts half.
+    of grasps tried at random few hold, and heads say so. Each outcome counts half. The area under the ROC
+    curve needs no threshold.
 
     Args:
         method: with heads for all three, in evaluation mode.
@@ -38,6 +39,7 @@ def tell(method: CuriousRobot, recording: Recording) -> dict[str, Score]:
     threshold = _best_threshold(*_grasps(method, recording, "validation")[:2])
     weight = np.where(held, 0.5 / max(1, held.sum()), 0.5 / max(1, (~held).sum())) * len(held)
     scores = {"grasp balanced accuracy": _weighted((values > threshold) == held, weight, objects)}
+    scores["grasp AUC"] = _weighted(_told_apart(values, held), weight, objects)
     told, done, objects = _regressed(method, recording, "push", "test")
     errors = push_errors(told, done, 2 * TABLE_M)
     scores["push start error (m)"] = Score.of(errors.start_m, objects)
@@ -80,6 +82,21 @@ def _best_threshold(values: Doubles, held: NDArray[np.bool_]) -> float:
     balanced = below_failed / (~held).sum() + 1 - below_held / held.sum()
     place = int(balanced[:-1].argmax()) if len(values) > 1 else 0
     return float((rising[place] + rising[min(place + 1, len(rising) - 1)]) / 2)
+
+
+def _told_apart(values: Doubles, held: NDArray[np.bool_]) -> Doubles:
+    """Return which share of the grasps of the other outcome each is on the right side of.
+
+    Of those equal to it half count, and half of none. The mean over either outcome is the area under the ROC
+    curve.
+    """
+    apart = np.full(len(values), 0.5)
+    if held.any() and not held.all():
+        for mine, others, sign in ((held, ~held, 1), (~held, held, -1)):
+            rising = np.sort(sign * values[others])
+            below, up_to = (np.searchsorted(rising, sign * values[mine], side) for side in ("left", "right"))
+            apart[mine] = (below + up_to) / (2 * len(rising))
+    return apart
 
 
 def _regressed(
@@ -126,7 +143,7 @@ def _through(told: Any, pictures: torch.Tensor) -> torch.Tensor:
         return torch.cat([told(pictures[at : at + BATCH]) for at in range(0, len(pictures), BATCH)])
 
 
-def _weighted(right: NDArray[np.bool_], weight: Doubles, objects: Ints) -> Score:
+def _weighted(right: NDArray[np.bool_] | Doubles, weight: Doubles, objects: Ints) -> Score:
     """Bring weighted scores together by their objects."""
     _, place = np.unique(objects, return_inverse=True)
     total = np.bincount(place, weights=weight).astype(np.float64)
