@@ -158,7 +158,7 @@ BUDGETS: Mapping[Scale, Budget] = {
         benchmarks=_plain(_benchmarks(64, 1_250, 210, 1_380, 2, 8)),
         finetune={"learning_rates": [1e-3, 3e-4], "epochs": [5, 10]},
         headline_seeds=5,
-        other_seeds=2,
+        other_seeds=1,
     ),
     "paper": Budget(
         world=_tabletop(1_024),
