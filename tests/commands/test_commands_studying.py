@@ -44,8 +44,8 @@ def test_a_study_is_kept_as_text_tables_and_a_page(handsight, study, tmp_path):
     # What is there is shown without running, and what is missing is said.
     status, said, _ = handsight("study", "paper/table", "--out", out, "--run", "false")
     assert status == 0
-    assert "1 cells have not been run yet" in said
-    assert "1 cells have not been run yet." in (out / f"{stem}.md").read_text()
+    assert "Cells that have not been run yet: 1" in said
+    assert "Cells that have not been run yet: 1." in (out / f"{stem}.md").read_text()
 
 
 def test_nothing_to_show_is_said(handsight, study, tmp_path):

@@ -24,7 +24,7 @@ from handsight.studies.running import run_cells
 from handsight.studies.study import Found, Row, Scale, Study, gather
 from handsight.training.run import write_atomically
 
-_MISSING = "{} cells have not been run yet."
+_MISSING = "Cells that have not been run yet: {}."
 
 
 def study(parser: Parser, arguments: Sequence[str]) -> Runner:

@@ -49,7 +49,7 @@ def study_report(
     """
     lead = [question]
     if missing:
-        lead.append(f"{missing} cells have not been run yet; rows stand on the seeds that are there.")
+        lead.append(f"Cells that have not been run yet: {missing}; rows stand on the seeds that are there.")
     sections = [table_section(results, title="Results", chance=chance, references=references, rows="Method")]
     if drawings:
         sections.append(_drawn(drawings))
