@@ -197,5 +197,6 @@ def test_imagenets_alexnet_is_a_row_where_its_weights_are_given(tmp_path, monkey
     assert any(one.row == added.label for one in classification.published)
     _, encoder, _ = _trained(added.cells[0], None, tmp_path)
     assert encoder.image_size == 227
+    assert encoder.trunk.rectified  # as the weights were trained
     for name, value in encoder.trunk.state_dict().items():
         assert torch.equal(value, state[name]), name
