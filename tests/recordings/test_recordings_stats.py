@@ -1,13 +1,23 @@
 """Figures of streams and pictures, against numpy over the whole."""
 
+import json
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from handsight.recordings import stats
+from handsight.recordings import Feature, Recording, Writer, check, stats
 from handsight.recordings.episode_rows import EpisodeRows
-from handsight.recordings.stats import PictureFigures, Total, from_lists, streams_figures, to_lists
+from handsight.recordings.stats import (
+    MAP_NUMBERS,
+    PictureFigures,
+    Total,
+    from_lists,
+    over_all,
+    streams_figures,
+    to_lists,
+)
 
 ELEMENTS = st.floats(-1e6, 1e6, width=32)
 
@@ -96,3 +106,72 @@ def test_figures_that_some_episodes_lack_are_null_there_and_counted_elsewhere():
     assert "stats/hand/q50" not in table.column_names
     assert rows.totals()["hand"]["mean"].tolist() == [1.0]
     assert rows.totals()["hand"]["count"].tolist() == [4]
+
+
+def test_maps_have_figures_over_all_their_numbers_however_they_are_taken(monkeypatch):
+    maps = np.random.default_rng(1).normal(size=(5, 40, 30)).astype(np.float32)
+    hands = np.arange(15.0).reshape(5, 3)
+    together = streams_figures({"depth_m": maps, "hand": hands})
+    assert list(together) == ["depth_m", "hand"]
+    assert together["hand"]["mean"].tolist() == hands.mean(axis=0).tolist()
+    figures, whole = together["depth_m"], maps.astype(np.float64)
+    for name, wanted in (
+        ("min", whole.min()), ("max", whole.max()), ("mean", whole.mean()), ("std", whole.std()),
+        ("q01", np.quantile(whole, 0.01)), ("q90", np.quantile(whole, 0.9)),
+    ):  # fmt: skip
+        assert figures[name].shape == (1, 1)
+        np.testing.assert_allclose(figures[name], wanted, rtol=1e-9)
+    assert figures["count"].tolist() == [5]
+    monkeypatch.setattr(stats, "_VALUES", 2 * 40 * 30)  # two frames at a time
+    apart = streams_figures({"depth_m": maps})["depth_m"]
+    for name in ("min", "max", "mean", "std", "count"):
+        np.testing.assert_allclose(apart[name], figures[name], rtol=1e-9)
+
+
+def test_figures_of_each_number_of_a_map_as_others_write_them_are_taken_together():
+    maps = np.random.default_rng(2).normal(size=(7, 1, 40, 30))
+    apart = {
+        "min": maps.min(axis=0), "max": maps.max(axis=0), "mean": maps.mean(axis=0), "std": maps.std(axis=0),
+        "count": np.array([7]),
+    }  # fmt: skip
+    together = over_all(apart, Feature("float64", (1, 40, 30)))
+    assert together.keys() == apart.keys()
+    for name, wanted in (
+        ("min", maps.min()),
+        ("max", maps.max()),
+        ("mean", maps.mean()),
+        ("std", maps.std()),
+    ):
+        assert together[name].shape == (1, 1, 1)
+        np.testing.assert_allclose(together[name], wanted, rtol=1e-9)
+    assert together["count"].tolist() == [7]
+    narrow = {name: value[..., 0, 0, :3] if value.ndim > 1 else value for name, value in apart.items()}
+    assert over_all(narrow, Feature("float64", (3,))) is narrow
+
+
+def test_a_recording_of_maps_is_not_outgrown_by_its_figures(tmp_path):
+    features = {"mask": Feature("bool", (2, 40, 40)), "few": Feature("float32", (MAP_NUMBERS,))}
+    generator = np.random.default_rng(3)
+    with Writer(tmp_path / "maps", features, 1) as writer:
+        for _ in range(3):
+            frame = {"mask": generator.random((2, 40, 40)) > 0.5, "few": np.zeros(MAP_NUMBERS, np.float32)}
+            writer.add_frame(frame)
+            writer.save_episode()
+    taken = json.loads((tmp_path / "maps/meta/stats.json").read_text())
+    assert np.shape(taken["mask"]["mean"]) == (1, 1, 1)
+    assert np.shape(taken["few"]["mean"]) == (MAP_NUMBERS,)
+    assert check(tmp_path / "maps") == []
+    # Figures of each number, as this Handsight's forerunners wrote them, are gone on with.
+    old = {
+        name: np.full((2, 40, 40), value).tolist() for name, value in (("min", 0), ("max", 1), ("mean", 0.5))
+    }
+    old |= {"std": np.full((2, 40, 40), 0.5).tolist(), "count": [3]}
+    (tmp_path / "maps/meta/stats.json").write_text(json.dumps(taken | {"mask": old}))
+    assert check(tmp_path / "maps") == []
+    with Writer(tmp_path / "maps", features, 1) as writer:
+        writer.add_frame({"mask": np.ones((2, 40, 40), bool), "few": np.zeros(MAP_NUMBERS, np.float32)})
+        writer.save_episode()
+    taken = json.loads((tmp_path / "maps/meta/stats.json").read_text())
+    assert taken["mask"]["count"] == [4]
+    np.testing.assert_allclose(taken["mask"]["mean"], [[[0.625]]])
+    assert Recording(tmp_path / "maps").num_episodes == 4

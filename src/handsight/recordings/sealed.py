@@ -24,7 +24,7 @@ from handsight.recordings.layout import (
     shown,
 )
 from handsight.recordings.selection import read_features
-from handsight.recordings.stats import PACK, Figures, Totals, are_whole, figures_shape, from_lists
+from handsight.recordings.stats import PACK, Figures, Totals, are_whole, figures_shape, from_lists, over_all
 from handsight.recordings.tables import read_tasks, reading
 
 FACT_TYPES = {"int64": pa.int64(), "float64": pa.float64(), "string": pa.string(), "bool": pa.bool_()}
@@ -110,7 +110,7 @@ def _whole_figures(taken: Mapping[str, Any], features: Mapping[str, Feature]) ->
         if name not in features or not isinstance(values, dict):
             continue
         try:
-            figures = from_lists(values)
+            figures = over_all(from_lists(values), features[name])
         except (ValueError, OverflowError):  # lists of different lengths
             continue
         if are_whole(figures, figures_shape(features[name])):

@@ -6,6 +6,7 @@ weighted by count for quantiles (its `aggregate_stats`).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,13 +17,16 @@ from handsight.recordings.features import Feature
 
 QUANTILES = (0.01, 0.10, 0.50, 0.90, 0.99)
 Figures = dict[str, npt.NDArray[Any]]
-"""`min`, `max`, `mean`, `std`, `q01` … `q99` of a stream's shape, and `count` `[1]`."""
+"""`min`, `max`, `mean`, `std`, `q01` … `q99` of a stream's shape (see `figures_shape`), and `count` `[1]`."""
 
 _CHANNEL_OFFSETS = np.array([0, 256, 512])
 PACK = 1024
 """Episodes whose figures are added up together; as Python objects they take much memory."""
 _VALUES = 4_000_000
 """Numbers of an episode that are looked at together: the longest episodes take no more memory than that."""
+MAP_NUMBERS = 1024
+"""A stream with more numbers a frame has figures over all of them at once, of shape `[1, …]`, as a camera has
+over its pixels. Those of each number and episode would take several times what they are of."""
 _PIXELS = 32
 """A picture's short side is thinned to about this many pixels before it is counted."""
 
@@ -32,14 +36,21 @@ def quantile_name(quantile: float) -> str:
     return f"q{round(quantile * 100):02d}"
 
 
+_NAMES = ("min", "max", "mean", "std", *map(quantile_name, QUANTILES))
+
+
 def streams_figures(streams: Mapping[str, npt.NDArray[Any]]) -> dict[str, Figures]:
     """Return the figures of one episode's streams of numbers, each `[T, *shape]`, over T.
 
     They are taken of all streams at once: one by one would cost as much again for each, and short episodes
-    come by the million.
+    come by the million. Those of maps (see `MAP_NUMBERS`) are taken over T and the shape.
     """
-    if not streams:
-        return {}
+    narrow = {name: values for name, values in streams.items() if not _is_map(values.shape[1:])}
+    found = _figures_together(narrow) if narrow else {}
+    return {name: found[name] if name in found else _map_figures(streams[name]) for name in streams}
+
+
+def _figures_together(streams: Mapping[str, npt.NDArray[Any]]) -> dict[str, Figures]:
     length = len(next(iter(streams.values())))
     width = max(1, _VALUES // length)
     wide = [values.reshape(length, -1) for values in streams.values()]
@@ -48,11 +59,24 @@ def streams_figures(streams: Mapping[str, npt.NDArray[Any]]) -> dict[str, Figure
         pieces = [np.concatenate(pieces, axis=1, dtype=np.float64)]
     rows = np.concatenate([_over_frames(piece.astype(np.float64)) for piece in pieces], axis=1)
     ends = np.cumsum([values.shape[1] for values in wide])
-    found = {}
-    for (name, values), mine in zip(streams.items(), np.split(rows, ends[:-1], axis=1), strict=True):
-        lowest, highest, mean, deviation, *quantiles = mine.reshape(-1, *values.shape[1:])
-        found[name] = _figures(lowest, highest, mean, deviation, quantiles, length)
-    return found
+    return {
+        name: _figures(mine, values.shape[1:], length)
+        for (name, values), mine in zip(streams.items(), np.split(rows, ends[:-1], axis=1), strict=True)
+    }
+
+
+def _map_figures(maps: npt.NDArray[Any]) -> Figures:
+    """Return the figures of maps `[T, *shape]` over all their numbers, some frames at a time."""
+    numbers = math.prod(maps.shape[1:])
+    frames = max(1, _VALUES // numbers)
+    total = Total()
+    for first in range(0, len(maps), frames):
+        piece = maps[first : first + frames]
+        rows = _over_frames(piece.astype(np.float64).reshape(-1, 1))
+        total.add(_figures(rows, (1,) * (maps.ndim - 1), len(piece)))
+    figures = total.figures()
+    assert figures is not None, "an episode has frames"
+    return figures
 
 
 def _over_frames(numbers: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -95,22 +119,14 @@ class PictureFigures:
         lowest = level[(counts > 0).argmax(axis=1)].reshape(3, 1, 1)
         highest = level[255 - (counts[:, ::-1] > 0).argmax(axis=1)].reshape(3, 1, 1)
         quantiles = [at(quantile) for quantile in QUANTILES]
-        shape = (3, 1, 1)
-        return _figures(
-            lowest, highest, mean.reshape(shape), deviation.reshape(shape), quantiles, self._frames
-        )
+        moments = [each.reshape(3, 1, 1) for each in (lowest, highest, mean, deviation)]
+        return _figures(np.stack([*moments, *quantiles]), (3, 1, 1), self._frames)
 
 
-def _figures(
-    lowest: npt.NDArray[Any],
-    highest: npt.NDArray[Any],
-    mean: npt.NDArray[Any],
-    deviation: npt.NDArray[Any],
-    quantiles: list[npt.NDArray[Any]],
-    count: int,
-) -> Figures:
-    figures = {"min": lowest, "max": highest, "mean": mean, "std": deviation, "count": np.array([count])}
-    return figures | {quantile_name(q): value for q, value in zip(QUANTILES, quantiles, strict=True)}
+def _figures(rows: npt.NDArray[Any], shape: tuple[int, ...], count: int) -> Figures:
+    """Return rows of numbers, in the order of `_NAMES`, as figures of a shape."""
+    named = zip(_NAMES, rows.reshape(len(_NAMES), *shape), strict=True)
+    return {**dict(named), "count": np.array([count])}
 
 
 class Total:
@@ -207,8 +223,24 @@ def are_whole(figures: Figures, shape: tuple[int, ...]) -> bool:
 
 
 def figures_shape(feature: Feature) -> tuple[int, ...]:
-    """Return the shape of a stream's figures: its own, or `(3, 1, 1)` for a camera."""
-    return (3, 1, 1) if feature.is_camera else feature.shape
+    """Return the shape of a stream's figures: its own, `(3, 1, 1)` for a camera, `(1, …)` for a map."""
+    if feature.is_camera:
+        return (3, 1, 1)
+    return (1,) * len(feature.shape) if _is_map(feature.shape) else feature.shape
+
+
+def over_all(figures: Figures, feature: Feature) -> Figures:
+    """Return the figures of each number of a map, as others write them, over all its numbers; or as they are."""
+    shape = figures_shape(feature)
+    if shape == feature.shape or feature.is_camera or not are_whole(figures, feature.shape):
+        return figures
+    numbers = math.prod(feature.shape)
+    apart = {name: each.reshape(numbers, *shape) for name, each in figures.items() if name != "count"}
+    return {**aggregate({**apart, "count": np.ones((numbers, 1))}), "count": figures["count"]}
+
+
+def _is_map(shape: tuple[int, ...]) -> bool:
+    return math.prod(shape) > MAP_NUMBERS
 
 
 def to_lists(figures: Mapping[str, npt.NDArray[Any]]) -> dict[str, Any]:
