@@ -230,7 +230,7 @@ def figures_shape(feature: Feature) -> tuple[int, ...]:
 
 
 def over_all(figures: Figures, feature: Feature) -> Figures:
-    """Return the figures of each number of a map, as others write them, over all its numbers; or as they are."""
+    """Return figures of each number of a map, as others write them, over all its numbers; or as they are."""
     shape = figures_shape(feature)
     if shape == feature.shape or feature.is_camera or not are_whole(figures, feature.shape):
         return figures
