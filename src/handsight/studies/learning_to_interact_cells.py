@@ -10,7 +10,6 @@ from handsight.encoders.unet import UNET
 from handsight.methods.rounds import Phase, Plan
 from handsight.studies.cells import Settings
 from handsight.studies.study import Scale
-from handsight.training.settings import Schedule
 
 FAR_M = 1000.0
 """A reach that is as good as unlimited."""
@@ -38,8 +37,6 @@ class Budget:
         memory_capacity: experiences.
         batch_size: experiences in a step.
         learning_rate: of Adam.
-        schedule: of the learning rate.
-        warmup_steps: over which it grows.
         precision: as in `Training`.
         workers: processes that act beside the training.
         rcnn: arguments of Mask R-CNN beside the network's.
@@ -69,8 +66,6 @@ class Budget:
     memory_capacity: int
     batch_size: int
     learning_rate: float
-    schedule: Schedule
-    warmup_steps: int
     precision: str
     workers: int
     rcnn: Mapping[str, int]
@@ -101,9 +96,7 @@ BUDGETS: Mapping[Scale, Budget] = {
         frozen_rounds=0,
         memory_capacity=20,
         batch_size=4,
-        learning_rate=2e-3,
-        schedule="cosine",
-        warmup_steps=0,
+        learning_rate=1e-3,
         precision="32-true",
         workers=0,
         rcnn={"width": 8, "hidden": 8, "regions": 16},
@@ -135,10 +128,7 @@ BUDGETS: Mapping[Scale, Budget] = {
         frozen_rounds=5,
         memory_capacity=20_000,
         batch_size=16,
-        # Of so few steps more is learned at a rate that is higher and falls.
-        learning_rate=2e-3,
-        schedule="cosine",
-        warmup_steps=50,
+        learning_rate=1e-3,
         precision="bf16-mixed",
         workers=1,
         rcnn={"width": 64, "hidden": 256, "regions": 64},
@@ -168,8 +158,6 @@ BUDGETS: Mapping[Scale, Budget] = {
         memory_capacity=20_000,
         batch_size=64,
         learning_rate=5e-4,
-        schedule="constant",
-        warmup_steps=0,
         precision="bf16-mixed",
         workers=35,
         rcnn={"width": 256, "hidden": 1024, "regions": 512},
@@ -233,8 +221,6 @@ def settings_of(
         "training": {
             "batch_size": budget.batch_size,
             "learning_rate": budget.learning_rate,
-            "schedule": budget.schedule,
-            "warmup_steps": budget.warmup_steps,
             "precision": budget.precision,
             "checkpoint_every": 100,
             "log_every": 10,
@@ -270,7 +256,6 @@ def baseline_of(
             network["encoder_options"] = narrow
         training |= {"batch_size": budget.rcnn_batch, "learning_rate": 2e-3, "steps": budget.rcnn_steps}
         training |= {"warmup_steps": budget.rcnn_steps // 90}
-        del training["schedule"]  # it has one of its own
     else:
         network = {
             name: value for name, value in plan["method"].items()
