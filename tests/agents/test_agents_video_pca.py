@@ -7,6 +7,7 @@ import torch
 from sklearn.decomposition import PCA
 
 from handsight.agents import video_pca
+from handsight.agents.feedback import SelfSupervision
 from handsight.agents.video_pca import soft_mask, teller, things_in
 from handsight.errors import HandsightError
 from handsight.methods import VideoPCA
@@ -100,10 +101,30 @@ def scene():
 
 def test_things_are_connected_parts_of_superpixels():
     picture, soft = scene()
-    parts = things_in(soft, picture)
-    assert len(parts) == 2
+    found = things_in(soft, picture)
+    assert len(found) == 2
+    parts = [part for part, _ in found]
+    assert all(soft[cell] == soft[part].max() for part, cell in found)
     assert sorted(iou(part, square(15, 4, 8)) > 0.9 for part in parts) == [False, True]
     assert sorted(iou(part, square(30, 30, 10)) > 0.9 for part in parts) == [False, True]
+
+
+def test_what_is_two_cells_apart_is_one_part_and_a_few_cells_are_none():
+    picture = scene()[0]
+    soft = np.zeros((50, 50), np.float32)
+    soft[10:13, 10:13] = 0.6
+    soft[15:18, 10:13] = 0.9  # two rows between them
+    soft[30:33, 10:13] = 0.7
+    soft[36:39, 10:13] = 0.8  # three rows between them
+    soft[40, 40] = 1
+    as_they_are = SelfSupervision(superpixels=False)
+    found = things_in(soft, picture, senses=as_they_are)
+    assert [int(part.sum()) for part, _ in found] == [18, 9, 9]
+    assert found[0][1] == (15, 10)
+    fewer = things_in(soft, picture, 0.85, as_they_are)
+    assert [int(part.sum()) for part, _ in fewer] == [9]
+    # Of a superpixel that is as large as all around, so little is on something that nothing is told.
+    assert things_in(soft, np.full_like(picture, 90)) == []
 
 
 def test_a_networks_soft_masks_are_told_as_things(monkeypatch):
@@ -115,7 +136,7 @@ def test_a_networks_soft_masks_are_told_as_things(monkeypatch):
     assert len(second) == 0
     assert second.masks.shape == (0, 150, 150)
     assert len(first) == 2
-    np.testing.assert_allclose(first.scores, [0.9 * 7 / 8, 0.7 * 0.9], atol=0.02)
+    np.testing.assert_allclose(first.scores, [0.9, 0.7], rtol=1e-6)
     assert first.bins.tolist() == [0, 0]
     assert iou(first.masks[0], cv2.resize(square(15, 4, 8).astype(np.uint8), (150, 150)) > 0) > 0.9
     assert all(mask[row, column] for mask, (row, column) in zip(first.masks, first.points, strict=True))

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from handsight.agents.feedback import Mask, fill, superpixels
+from handsight.agents.feedback import Mask, SelfSupervision, fill
 from handsight.encoders.unet import STRIDE
 from handsight.errors import HandsightError
 from handsight.methods import VideoPCA
@@ -36,6 +36,12 @@ SURE, LIKELY = 0.8, 0.5
 """Of a soft mask: what is likely stays where something sure is near."""
 
 FOREGROUND = 0.5
+
+FEWEST = 5
+"""Cells of a grid of 100 × 100, which a thing has more of."""
+
+AUTHORS = SelfSupervision()
+"""The released code's superpixels."""
 
 _GRID = 100  # cells a side that the filters' sizes are for
 _SMOOTH, _CENTRE, _DECAY = 7, 20, 50.0  # radii and fall-off in such cells
@@ -79,52 +85,70 @@ def soft_mask(images: NDArray[np.uint8], components: int = COMPONENTS) -> Floats
     return _spread(np.where(likely, soft, np.float32(0)))
 
 
-def things_in(soft: Floats, image: NDArray[np.uint8], foreground: float = FOREGROUND) -> list[Mask]:
-    """Return the connected parts of what a soft mask shows, aligned with superpixels.
+def things_in(
+    soft: Floats,
+    image: NDArray[np.uint8],
+    foreground: float = FOREGROUND,
+    senses: SelfSupervision = AUTHORS,
+) -> list[tuple[Mask, tuple[int, int]]]:
+    """Return the things that a soft mask shows: its connected parts, each aligned with superpixels.
+
+    As in the released code, what is up to two cells apart is one part.
 
     Args:
         soft: `[G, G]`, a soft mask.
         image: uint8 `[S, S, 3]`, RGB, what it is of.
         foreground: above which a cell is on something.
+        senses: says which superpixels, if any, and how much of one has to be on a part.
 
     Returns:
-        bool `[G, G]` each.
+        Of each its mask, bool `[G, G]`, and row and column of its surest cell, which need not be on the mask.
     """
-    parts, count = ndimage.label(fill(soft > foreground, superpixels(image)))
-    return [parts == number for number in range(1, count + 1)]
+    on = soft > foreground
+    wide = ndimage.binary_dilation(on, ndimage.generate_binary_structure(2, 1))
+    number_of, count = ndimage.label(wide, np.ones((3, 3)))
+    labels = senses.groups(image)
+    found = []
+    for number in range(1, count + 1):
+        part = on & (number_of == number)
+        thing = fill(part, labels, senses.superpixel_share)
+        if part.sum() > FEWEST * (len(soft) / _GRID) ** 2 and thing.any():
+            row, column = np.unravel_index(np.where(part, soft, -np.inf).argmax(), soft.shape)
+            found.append((thing, (int(row), int(column))))
+    return found
 
 
 def teller(
-    method: VideoPCA, foreground: float = FOREGROUND
+    method: VideoPCA, foreground: float = FOREGROUND, senses: SelfSupervision = AUTHORS
 ) -> Callable[[NDArray[np.uint8], NDArray[np.float32]], list[Things]]:
-    """Return what tells things in pictures by a method's network as it is.
+    """Return what tells things in pictures by a method's network as it is; arguments as of `things_in`.
 
-    A thing's score is the mean of its cells; all are told as light, since nothing is said of weight.
+    A thing's score is that of its surest cell; all are told as light, since nothing is said of weight.
     """
 
     def tell(images: NDArray[np.uint8], depths_m: NDArray[np.float32]) -> list[Things]:
         soft = method.soft_masks(images, depths_m)
-        return [_told(*each, foreground) for each in zip(soft, images, strict=True)]
+        found = (things_in(*each, foreground, senses) for each in zip(soft, images, strict=True))
+        return [_told(*each) for each in zip(soft, found, images, strict=True)]
 
     return tell
 
 
-def _told(soft: Floats, image: NDArray[np.uint8], foreground: float) -> Things:
-    parts = things_in(soft, image, foreground)
-    scores = np.array([soft[part].mean() for part in parts], float).clip(0, 1)
+def _told(soft: Floats, found: list[tuple[Mask, tuple[int, int]]], image: NDArray[np.uint8]) -> Things:
+    cells = np.array([cell for _, cell in found], np.int64).reshape(-1, 2)
+    scores = soft[cells[:, 0], cells[:, 1]].astype(float).clip(0, 1)
     order = np.argsort(-scores, kind="stable")
-    masks = np.array([parts[number] for number in order], bool).reshape(-1, *soft.shape)
-    best = [np.unravel_index(np.where(mask, soft, -np.inf).argmax(), soft.shape) for mask in masks]
+    masks = np.array([found[number][0] for number in order], bool).reshape(-1, *soft.shape)
     rows, columns = (
-        ((np.arange(side) + 0.5) * cells / side).astype(int)
-        for side, cells in zip(image.shape[:2], soft.shape, strict=True)
+        ((np.arange(side) + 0.5) * count / side).astype(int)
+        for side, count in zip(image.shape[:2], soft.shape, strict=True)
     )
     scale = np.array(image.shape[:2]) / soft.shape
     return Things(
         masks=masks[:, rows][:, :, columns],
         scores=scores[order],
         bins=np.zeros(len(masks), np.int64),
-        points=((np.array(best, float).reshape(-1, 2) + 0.5) * scale).astype(np.int64),
+        points=((cells[order] + 0.5) * scale).astype(np.int64),
     )
 
 

@@ -77,13 +77,14 @@ def run(cell: Cell, work: Path) -> Outcome:
     facts: dict[str, Any] = {}
     curves: dict[str, Any] = {}
     scores: dict[str, Score] = {}
+    senses = SelfSupervision(**settings["told"]["senses"]) if "told" in settings else SelfSupervision()
     if name != "random":
         acts = isinstance(method, LearningToInteract)
         folder = work / f"run-{cell.key}"
         validation = sights_of(place, "validation", settings["validation"], work)
 
         def look(encoder: Encoder, step: int) -> Mapping[str, float]:
-            found = figures_by_room(told_in(validation, teller(method)), validation.room)
+            found = figures_by_room(told_in(validation, teller(method, senses)), validation.room)
             return {measure: found[measure][0] for measure in WATCHED if np.isfinite(found[measure][0])}
 
         steps = method.plan.steps if isinstance(method, LearningToInteract) else settings["training"]["steps"]
@@ -101,7 +102,7 @@ def run(cell: Cell, work: Path) -> Outcome:
         scores = _hits(Recording(folder / EXPERIENCE)) if acts else {}
         facts = {"training seconds": duration_s(log), "steps": steps, **_waiting(log[-1])}
     test = sights_of(place, "test", settings["test"], work)
-    pictures = told_in(test, teller(method.eval()))
+    pictures = told_in(test, teller(method.eval(), senses))
     scores |= _scores(figures_by_room(pictures, test.room))
     if isinstance(method, LearningToInteract):
         draw_told(method.segmenter, place, work / "pictures" / cell.key / "rooms.png", senses_of(method))
@@ -146,12 +147,12 @@ def sights_of(place: Rooms, split: str, count: int, work: Path) -> Sights:
     return Sights.load(path)
 
 
-def teller(method: Method) -> Teller:
-    """Return what tells things by a method's network as it is."""
+def teller(method: Method, senses: SelfSupervision) -> Teller:
+    """Return what tells things by a method's network as it is, and by these senses where it uses any."""
     if isinstance(method, MaskRCNN):
         return method.tell
     if isinstance(method, VideoPCA):
-        return video_pca.teller(method)
+        return video_pca.teller(method, senses=senses)
     assert isinstance(method, LearningToInteract)
     segmenter = method.segmenter
 
