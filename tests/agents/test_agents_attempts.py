@@ -18,6 +18,7 @@ from handsight.agents.choosing import random_actions
 from handsight.agents.feedback import SelfSupervision
 from handsight.errors import HandsightError
 from handsight.objectives import attempted
+from handsight.objectives.attempted import UNTESTED
 from handsight.worlds.places import DIRECTIONS
 
 ON = (12, 8)
@@ -74,7 +75,7 @@ def test_where_forces_are_not_tested_the_largest_is_applied_once(needed, feedbac
     told = explore(place, AT, [ON], None, rng(), Acting(weigh=False))
     assert place.forces == [200]
     assert told.feedback.tolist() == [feedback]
-    assert told.bins.tolist() == [2]
+    assert told.bins.tolist() == [UNTESTED]
 
 
 def test_the_mask_is_what_the_thing_covered_and_the_sight_is_that_before_anything_was_done():

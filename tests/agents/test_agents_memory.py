@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,12 +15,13 @@ from blocks_place import Block, Blocks
 
 import handsight as hs
 from handsight.agents import make_memory
-from handsight.agents.exploration import FEEDBACK, MASK, POINT
+from handsight.agents.exploration import FEEDBACK, FORCE, MASK, POINT
 from handsight.agents.feedback import SelfSupervision
 from handsight.agents.gathering import EXPERIENCE, Waiting
 from handsight.agents.learning import senses_of
 from handsight.errors import HandsightError
 from handsight.methods import LearningToInteract, SimCLR
+from handsight.objectives.attempted import UNTESTED
 from handsight.recordings import Recording, check
 
 NETWORK = {"image_size": 90, "encoder_options": {"width": 0.1}, "hidden": 8}
@@ -131,8 +133,14 @@ def test_other_methods_train_on_what_it_went_through(whole, tmp_path):
 
 
 def test_it_learns_from_a_recording_as_from_its_memory(whole, tmp_path):
-    run = hs.pretrain(method(), Recording(whole / EXPERIENCE), out=tmp_path / "again", steps=2, **TRAINING)
-    assert {"score", "embedding"} <= told(run)[-1].keys()
+    again = method()
+    run = hs.pretrain(again, Recording(whole / EXPERIENCE), out=tmp_path / "again", split="all", **TRAINING)
+    assert len(told(run)) == again.plan.steps
+    assert all(("force" in line) == (line["step"] >= again.plan.first_step(1)) for line in told(run))
+    recording = Recording(whole / EXPERIENCE)
+    feedback, force = recording.stream(FEEDBACK)[:], recording.stream(FORCE)[:]
+    assert (force[:15][feedback[:15] >= 0] == UNTESTED).all()
+    assert (force[15:][feedback[15:] >= 0] >= 0).all()
 
 
 def test_a_batch_holds_different_experiences_of_the_phase(tmp_path):
@@ -157,6 +165,49 @@ def test_a_batch_holds_different_experiences_of_the_phase(tmp_path):
         memory.close()
     recorded = Recording(tmp_path / EXPERIENCE).stream(POINT)
     assert torch.equal(batch[POINT], torch.from_numpy(recorded[drawn].copy()))
+
+
+def test_what_was_gone_through_after_the_checkpoint_takes_nobodys_place(tmp_path):
+    """A kill rounds after the checkpoint that the run goes on from, with a memory that is full."""
+    made = method(rounds=6, force_rounds=0, prefill=5, locations=4, updates=(1, 1))
+    made.memory_capacity = 5
+    first = make_memory(made, blocks(), tmp_path, batch_size=4, seed=0, split="train", workers=0)
+    for step in range(made.plan.steps):
+        first.turn_to(step, made.acting_weights)
+        if step == 2:
+            state = {"priorities": torch.from_numpy(first._priorities)}  # and no weights are let go of
+            wanted = first.batch("experience", step)
+    first.close()
+    for lost in (False, True):  # or a power failure, which takes what is not sealed
+        if lost:
+            shutil.rmtree(tmp_path / EXPERIENCE)
+        second = make_memory(made, blocks(), tmp_path, batch_size=4, seed=0, split="train", workers=0)
+        second.restore(state, 2)
+        second.turn_to(2, made.acting_weights)
+        batch = second.batch("experience", 2)
+        second.close()
+        assert all(torch.equal(batch[name], wanted[name]) for name in wanted)
+        assert wanted["frames"].any()
+
+
+def test_weights_that_are_gone_are_missed_in_one_line(tmp_path):
+    made = method(rounds=2, force_rounds=0, updates=(1, 1))
+    memory = make_memory(made, blocks(), tmp_path, batch_size=4, seed=0, split="train", workers=0)
+    state = memory.state()
+    memory.restore(state, 2)
+    with pytest.raises(
+        HandsightError, match=r"round-000000\.safetensors is gone.*train anew, in another folder"
+    ):
+        memory.turn_to(2, made.acting_weights)
+    memory.close()
+
+
+def test_one_attempt_is_at_random(tmp_path):
+    made = method(rounds=1, force_rounds=0, attempts=1, updates=(1, 1))
+    run = hs.pretrain(made, blocks(), out=tmp_path / "run", workers=0, **TRAINING)
+    facts = Recording(run / EXPERIENCE).facts
+    assert set(facts["chosen_n"].tolist()) == {0}
+    assert set(facts["random_n"].tolist()) == {1}
 
 
 def test_what_is_of_little_use_is_drawn_rarely(tmp_path):

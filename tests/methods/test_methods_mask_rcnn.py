@@ -11,6 +11,7 @@ from handsight.errors import HandsightError
 from handsight.methods import MaskRCNN
 from handsight.methods.detector import Detector
 from handsight.methods.mask_rcnn import things
+from handsight.objectives.attempted import UNTESTED
 from handsight.recordings import Recording
 from handsight.training import pretrain
 
@@ -62,6 +63,12 @@ def test_the_class_is_the_least_force_known_to_have_moved_it(feedback, force, le
     attempt = (square(1, 1, 3), feedback, force)
     assert said(attempt)["labels"].tolist() == [least + 1]
     assert said(attempt, mass=False)["labels"].tolist() == [1]
+
+
+def test_what_an_untested_force_moved_has_no_class_and_is_a_thing_all_the_same():
+    attempts = (square(1, 1, 3), RIGHT, UNTESTED), (square(5, 5, 3), RIGHT, 1)
+    assert said(*attempts)["labels"].tolist() == [2]
+    assert said(*attempts, mass=False)["labels"].tolist() == [1, 1]
 
 
 def test_where_nothing_moved_there_are_no_things():

@@ -15,6 +15,7 @@ from handsight.objectives.attempted import (
     RIGHT,
     TOO_LARGE,
     TOO_SMALL,
+    UNTESTED,
     UNUSED,
     force_rows,
     force_targets,
@@ -103,6 +104,12 @@ def test_attempts_that_failed_teach_no_force():
     )
     rows = force_rows(bins, feedback)
     assert (rows.abs().sum(dim=2) > 0).tolist() == [[False, True, False], [True, False, False]]
+
+
+def test_forces_that_were_not_tested_teach_none():
+    bins, feedback = torch.tensor([[UNTESTED, 2]]), torch.tensor([[RIGHT, RIGHT]])
+    assert (force_rows(bins, feedback).abs().sum(dim=2) > 0).tolist() == [[False, True]]
+    assert force_targets(POINTS, bins, feedback, 8)[..., 1, 1].abs().sum() < 0.5  # the other's, from afar
 
 
 def test_targets_of_forces_are_their_rows_spread():

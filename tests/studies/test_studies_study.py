@@ -1,5 +1,7 @@
 """Tables of studies: seeds paired, objects resampled where seeds are few, missing cells said."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -71,6 +73,25 @@ def test_one_seed_resamples_objects_and_pairs_them(tmp_path):
     # Every object gained the same: paired, nothing is left to chance.
     assert (difference.interval.low, difference.interval.high) == pytest.approx((0.1, 0.1), abs=1e-5)
     assert found.table.over == "test objects, 1 seed"
+
+
+def test_two_seeds_on_the_same_objects_are_no_surer_of_them_than_one(tmp_path):
+    store, means = CellStore(tmp_path), np.random.default_rng(0).uniform(0, 1, 60)
+    own = study(2)
+    rows = own.rows_at("small")
+    for seed in range(2):
+        keep(store, rows[0], seed, (means + 0.2 * means**2).tolist())
+        keep(store, rows[1], seed, means.tolist())
+    shared = replace(own, same_clusters=True)
+    half = stats.t.ppf(0.975, 59) * stats.sem(means)
+    gap = 0.2 * means**2
+    for one, narrower in ((shared, 1), (own, np.sqrt(2))):
+        table = gather(one, rows, store).table
+        interval, difference = table.cells["b"]["s"], table.differences[0].interval
+        assert interval.high - interval.low == pytest.approx(2 * half / narrower, rel=0.1)
+        wide = 2 * stats.t.ppf(0.975, 59) * stats.sem(gap) / narrower
+        assert difference.high - difference.low == pytest.approx(wide, rel=0.1)
+        assert interval.mean == pytest.approx(means.mean(), abs=1e-5)
 
 
 def test_a_row_with_a_gap_stands_on_the_seeds_before_it(tmp_path):

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from handsight.agents.feedback import Labels, Mask, SelfSupervision, centre_px
 from handsight.encoders.unet import STRIDE
 from handsight.errors import HandsightError
+from handsight.objectives.attempted import UNTESTED
 from handsight.worlds.places import DIRECTIONS, FORCES_N, Location, Outcome, Place, Sight
 
 Integers = NDArray[np.int64]
@@ -100,7 +101,7 @@ class Attempt:
 
     Args:
         point: row and column of the cell.
-        predicted: bin of the force that was predicted.
+        predicted: bin of the force that was predicted; `UNTESTED` where none was tested.
         feedback: what came of it.
         mask: bool `[G, G]`, what moved, aligned with superpixels; empty where it failed.
         tries_n: forces that were applied.
@@ -123,7 +124,7 @@ class Experience:
         room: the location's.
         seed: the location's.
         points: int64 `[N, 2]`, rows and columns of the cells acted upon.
-        bins: int64 `[N]`, of the forces that were predicted; the largest where forces were not tested; the
+        bins: int64 `[N]`, of the forces that were predicted; `UNTESTED` where forces were not tested; the
             mass class of what was touched where an oracle told the masks.
         feedback: int64 `[N]`, values of `Feedback`.
         masks: bool `[N, G, G]`, what moved; empty where an attempt failed.
@@ -260,7 +261,7 @@ def _checked(
     cells = np.asarray(points).reshape(-1, 2) if np.size(points) else np.zeros((0, 2), np.int64)
     largest = len(settings.forces_n) - 1
     if not settings.weigh:
-        bins = np.full(len(cells), largest)
+        bins = np.zeros(len(cells), np.int64)
     predicted = np.zeros(0, np.int64) if bins is None else np.asarray(bins).reshape(-1)
     if len(predicted) != len(cells):
         raise HandsightError(
@@ -270,4 +271,5 @@ def _checked(
         if len(values) and not (values.dtype.kind in "iu" and values.min() >= 0 and values.max() <= most):
             wrong = values.dtype if values.dtype.kind not in "iu" else f"{values.min()} to {values.max()}"
             raise HandsightError(f"{name}s came as {wrong}; expected integers from 0 to {most}")
-    return cells.astype(np.int64), predicted.astype(np.int64)
+    tested = predicted.astype(np.int64) if settings.weigh else np.full(len(cells), UNTESTED)
+    return cells.astype(np.int64), tested

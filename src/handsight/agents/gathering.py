@@ -40,15 +40,14 @@ class Held:
 
     Args:
         exploration: says of what streams they are.
-        slots: how many are held; another takes the place of the one that is so many older.
+        live: how many are drawn from at most.
+        spare: how many may come meanwhile, beside them; another takes the place of the one that is as much
+            older as there are of both.
     """
 
-    def __init__(self, exploration: Exploration, slots: int) -> None:
-        self._slots = slots
-        self._arrays: Arrays = {
-            name: np.zeros((slots, *feature.shape), "uint8" if feature.is_camera else feature.dtype)
-            for name, feature in exploration.features.items()
-        }
+    def __init__(self, exploration: Exploration, live: int, spare: int) -> None:
+        self._exploration, self._spare = exploration, spare
+        self._clear(live + spare)
 
     def get(self, stream: str, numbers: NDArray[np.int64]) -> NDArray[Any]:
         """Return a stream of some experiences, `[n, …]`, a copy."""
@@ -69,7 +68,12 @@ class Held:
             self.put(name, numbers, each)
 
     def read(self, recording: Recording, oldest: int) -> None:
-        """Hold a recording's experiences from one on."""
+        """Hold a recording's experiences from one on, in place of any others.
+
+        There can be more of them than are held otherwise: what was gone through after the checkpoint that a
+        run goes on from is not to take the place of what is drawn from there.
+        """
+        self._clear(max(self._slots, self._spare + recording.num_episodes - oldest))
         for first, pictures in recording.scan(CAMERA, start=oldest):
             self.put(CAMERA, np.arange(first, first + len(pictures)), pictures)
         for name in self._arrays.keys() - {CAMERA}:
@@ -79,6 +83,14 @@ class Held:
                 wanted = numbers >= oldest
                 self.put(name, numbers[wanted], piece[wanted])
                 first += len(piece)
+
+    def _clear(self, slots: int) -> None:
+        """Hold nothing, in so many slots."""
+        self._slots = slots
+        self._arrays: Arrays = {
+            name: np.zeros((slots, *feature.shape), "uint8" if feature.is_camera else feature.dtype)
+            for name, feature in self._exploration.features.items()
+        }
 
 
 class Gathering:

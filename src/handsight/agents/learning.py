@@ -38,7 +38,13 @@ class LearningChooser:
         self._loaded: Path | None = None
 
     def choose(self, arrival: Arrival, count: int, weights: Path | None) -> Actions:
-        """Return the network's proposals, with these weights."""
+        """Return the network's proposals, with these weights.
+
+        Raises:
+            HandsightError: the weights are gone.
+        """
+        if count == 0:
+            return RandomChooser().choose(arrival, count, weights)
         threads = torch.get_num_threads()
         torch.set_num_threads(1)  # others act beside this one
         try:
@@ -47,6 +53,11 @@ class LearningChooser:
                 assert isinstance(built, ActingMethod)
                 self._method = built.eval()
             if weights is not None and weights != self._loaded:
+                if not weights.is_file():
+                    raise HandsightError(
+                        f"{weights} is gone, and with it how to make experiences again that were lost; train "
+                        "anew, in another folder"
+                    )
                 self._method.load_acting_weights(load_file(weights))
                 self._loaded = weights
             return self._method.choose(arrival.sight.image, arrival.sight.depth_m, count)

@@ -103,7 +103,7 @@ class Memory:
         self.stopping: Callable[[], bool] = lambda: False
         self.waited_s = self.filled_s = 0.0
         # Beside what is drawn from, those of a round that is under way.
-        self._held = Held(exploration, capacity + max(this.locations for this in self.plan.rounds))
+        self._held = Held(exploration, capacity, max(this.locations for this in self.plan.rounds))
         self._priorities = np.full(self.plan.locations, FIRST_PRIORITY)
         self._begun = 0  # rounds
         self._restored = False
@@ -154,6 +154,8 @@ class Memory:
             self._gathering.know(self._begun)
         if self._restored:
             self._restored = False
+            if self._gathering is not None:  # after a power failure the newest may have to be made again
+                self._gathering.wait(self._end(self._begun), self.stopping)
             self._share(range(self._oldest(step - 1), self._end(self._begun)))
         while self._begun < len(self.plan.rounds) and self.plan.rounds[self._begun].first_step <= step:
             this = self.plan.rounds[self._begun]

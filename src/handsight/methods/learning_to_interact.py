@@ -152,6 +152,7 @@ class LearningToInteract(ActingMethod):
                 Phase(force_rounds, prefill, locations, force_attempts, force_updates, True, frozen_rounds)
             )
         self.plan = Plan(phases)
+        self.planned_steps = self.plan.steps
         self.memory_capacity, self.prioritised = memory_capacity, prioritised
         self.superpixels, self.difference, self.kernel = superpixels, difference, kernel
         self.superpixel_px, self.superpixel_share = superpixel_px, superpixel_share

@@ -29,6 +29,7 @@ from handsight.errors import HandsightError
 from handsight.methods.detector import Detector, Found
 from handsight.methods.method import Method, Optimisation, build_encoder, hold_beyond
 from handsight.methods.segmenter import Things
+from handsight.objectives.attempted import UNTESTED
 from handsight.objectives.maps import nearest
 from handsight.objectives.robust_set import OVERLAP, robust_set_loss
 from handsight.recordings import Batch, Needs
@@ -201,14 +202,16 @@ def things(masks: Tensor, feedback: Tensor, force: Tensor, size: int, mass: bool
         masks: bool `[N, G, G]`, what moved, on the grid.
         feedback: int64 `[N]`: above 0 where an attempt succeeded, 1 by the predicted force, 2 where only the
             largest did, 3 where the next smaller did.
-        force: int64 `[N]`, bins of the forces that were predicted.
+        force: int64 `[N]`, bins of the forces that were predicted; `UNTESTED` where none was tested.
         size: side of the picture, pixels, which the grid is spread over.
-        mass: whether labels say the mass class, from 1; otherwise all are 1.
+        mass: whether labels say the mass class, from 1, and what was moved by an untested force is left out;
+            otherwise all are 1.
 
     Returns:
         `boxes` float32 `[M, 4]`, `labels` int64 `[M]` and `masks` uint8 `[M, size, size]`.
     """
-    moved = ((feedback > 0) & masks.flatten(1).any(1)).nonzero()[:, 0]
+    known = force != UNTESTED if mass else torch.ones_like(feedback, dtype=torch.bool)
+    moved = ((feedback > 0) & known & masks.flatten(1).any(1)).nonzero()[:, 0]
     flat = masks[moved].flatten(1).float()
     both = flat @ flat.T
     area = both.diagonal()

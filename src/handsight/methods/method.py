@@ -64,6 +64,7 @@ class Method(nn.Module):
         needs: name → what one sample is.
         augmentation: applied by the loop to every frame, `Needs.views` times.
         optimisation: the paper's settings.
+        planned_steps: how many steps a training takes where nobody says; None where that depends on the data.
         default_needs: the needs when the constructor is given nothing else, so that a recording can be asked
             which methods it can train.
         arguments: what the constructor was given, as plain values.
@@ -82,6 +83,7 @@ class Method(nn.Module):
     name: ClassVar[str]
     optimisation: ClassVar[Optimisation] = Optimisation()
     default_needs: ClassVar[Mapping[str, Needs]]
+    planned_steps: int | None = None
     encoder: Encoder
     needs: dict[str, Needs]
     augmentation: Augmentation

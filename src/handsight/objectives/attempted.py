@@ -20,6 +20,9 @@ FAILED, RIGHT, TOO_SMALL, TOO_LARGE = range(4)
 UNUSED = -1
 """In the place of what came of it: a row that holds no attempt, in a batch where some have fewer."""
 
+UNTESTED = -1
+"""In the place of a predicted force's bin: the force was not tested, and nothing is known of it."""
+
 FORCES = 3
 """Bins of the forces, from the smallest to the largest."""
 
@@ -109,10 +112,10 @@ def force_rows(bins: Tensor, feedback: Tensor) -> Tensor:
 
     The bins end somewhere: what is lighter than the lightest and what is heavier than the heaviest can say
     count as right. An agent that tries a smaller force, the predicted one and the largest one reports
-    neither. Where an attempt failed, and where there was none, all is zero.
+    neither. Where an attempt failed, where there was none, and where no force was tested, all is zero.
 
     Args:
-        bins: int64 `[…]`, of the force that was predicted, 0 to 2.
+        bins: int64 `[…]`, of the force that was predicted, 0 to 2, or `UNTESTED`.
         feedback: int64 of the same shape; see `score_targets`.
 
     Returns:
@@ -126,10 +129,13 @@ def force_rows(bins: Tensor, feedback: Tensor) -> Tensor:
             f"bins {list(bins.shape)} came with feedback {list(feedback.shape)}; give one for each attempt"
         )
     _check_feedback(feedback)
-    used = feedback >= RIGHT
+    used = (feedback >= RIGHT) & (bins != UNTESTED)
     if bool(((bins < 0) | (bins >= FORCES))[used].any()):
         low, high = bins[used].min(), bins[used].max()
-        raise HandsightError(f"bins of forces are {low} to {high}; give int64, 0 to {FORCES - 1}")
+        raise HandsightError(
+            f"bins of forces are {low} to {high}; give int64, 0 to {FORCES - 1}, or "
+            f"{UNTESTED} for one that was not tested"
+        )
     force, bin_ = torch.arange(FORCES, device=bins.device), bins[..., None]
     too_small = (feedback == TOO_SMALL)[..., None] & (bin_ < FORCES - 1)
     too_large = (feedback == TOO_LARGE)[..., None] & (bin_ > 0)
@@ -146,7 +152,7 @@ def force_targets(
 
     Args:
         points: int64 `[B, N, 2]`, row and column of each attempt.
-        bins: int64 `[B, N]`, of the force that was predicted.
+        bins: int64 `[B, N]`, of the force that was predicted; see `force_rows`.
         feedback: int64 `[B, N]`; see `score_targets`.
         grid: cells a side, G.
         form: of the kernel.

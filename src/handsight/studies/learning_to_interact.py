@@ -189,6 +189,7 @@ STUDIES: tuple[Study, ...] = (
         published=_published(*(name for name in PUBLISHED if name not in (BARE, EVENLY, FAR))),
         notes=(*NOTES, FOUND_NOTE),
         clusters="test rooms",
+        same_clusters=True,
     ),
     Study(
         name="learning-to-interact/mass",
@@ -212,6 +213,7 @@ STUDIES: tuple[Study, ...] = (
             " classes; one of which nothing was found counts as 0.",
         ),
         clusters="test rooms",
+        same_clusters=True,
     ),
     Study(
         name="learning-to-interact/ablation",
@@ -227,6 +229,7 @@ STUDIES: tuple[Study, ...] = (
             " change of colour, is classical (DIS).",
         ),
         clusters="test rooms",
+        same_clusters=True,
     ),
     Study(
         name="learning-to-interact/variance",
@@ -247,6 +250,7 @@ STUDIES: tuple[Study, ...] = (
         ),
         notes=(*NOTES, "The paper's are standard deviations over three runs."),
         clusters="test rooms",
+        same_clusters=True,
     ),
     Study(
         name="learning-to-interact/confusion",
@@ -263,6 +267,7 @@ STUDIES: tuple[Study, ...] = (
             ),
         ),
         clusters="test rooms",
+        same_clusters=True,
         pictures=("rooms",),
     ),
     Study(
@@ -283,5 +288,6 @@ STUDIES: tuple[Study, ...] = (
             FOUND_NOTE,
         ),
         clusters="test rooms",
+        same_clusters=True,
     ),
 )

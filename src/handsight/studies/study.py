@@ -87,6 +87,7 @@ class Study:
         notes: sentences under the table.
         pictures: names of PNGs that cells leave in the folder `pictures/KEY` of their work.
         clusters: what each score is by, and intervals of few seeds resample.
+        same_clusters: whether all seeds are scored on the same ones; otherwise each has its own.
     """
 
     name: str
@@ -103,6 +104,7 @@ class Study:
     notes: Sequence[str] = ()
     pictures: Sequence[str] = ()
     clusters: str = "test objects"
+    same_clusters: bool = False
 
     def rows_at(self, scale: Scale, seeds: int | None = None) -> list[Row]:
         """Return the rows with at most `seeds` seeds each."""
@@ -149,14 +151,19 @@ def gather(study: Study, rows: Sequence[Row], store: CellStore) -> Found:
             outcomes[row.label] = [outcome.part(row.part) for outcome in whole if outcome is not None]
     cells: dict[str, dict[str, Interval]] = {
         label: {
-            measure.name: _interval([outcome.scores[measure.name] for outcome in several])
+            measure.name: _interval([each.scores[measure.name] for each in several], study.same_clusters)
             for measure in study.measures
             if all(measure.name in outcome.scores for outcome in several)
         }
         for label, several in outcomes.items()
     }
     differences = [
-        Difference(first, second, measure.name, _difference(outcomes[first], outcomes[second], measure.name))
+        Difference(
+            first,
+            second,
+            measure.name,
+            _difference(outcomes[first], outcomes[second], measure.name, study.same_clusters),
+        )
         for first, second in study.compare
         if first in cells and second in cells
         for measure in study.measures
@@ -180,39 +187,44 @@ def gather(study: Study, rows: Sequence[Row], store: CellStore) -> Found:
     )
 
 
-def _interval(scores: Sequence[Score]) -> Interval:
+def _interval(scores: Sequence[Score], same_clusters: bool) -> Interval:
     values = [score.value for score in scores]
     if len(scores) >= SEEDS_FOR_T:
         return seed_interval(values)
-    drawn, clusters_n = _resampled([scores])
+    drawn, clusters_n = _resampled([scores], same_clusters)
     return percentile_interval(float(np.mean(values)), drawn[0], clusters_n)
 
 
-def _difference(first: Sequence[Outcome], second: Sequence[Outcome], measure: str) -> Interval:
+def _difference(
+    first: Sequence[Outcome], second: Sequence[Outcome], measure: str, same_clusters: bool
+) -> Interval:
     shared = min(len(first), len(second))
     one, other = ([outcome.scores[measure] for outcome in side[:shared]] for side in (first, second))
     values = np.array([[score.value for score in side] for side in (one, other)])
     if shared >= SEEDS_FOR_T:
         return paired_seed_interval(values[0], values[1])
-    drawn, clusters_n = _resampled([one, other])
+    drawn, clusters_n = _resampled([one, other], same_clusters)
     return percentile_interval(float((values[0] - values[1]).mean()), drawn[0] - drawn[1], clusters_n)
 
 
-def _resampled(rows: Sequence[Sequence[Score]]) -> tuple[NDArray[np.float64], int]:
-    """Resample objects, the same draws for every row, each seed its own objects; `[rows, resamples]`."""
-    totals, clusters_n = [], 0
+def _resampled(rows: Sequence[Sequence[Score]], same_clusters: bool) -> tuple[NDArray[np.float64], int]:
+    """Resample objects, the same draws for every row; `[rows, resamples]`, and how many objects there are.
+
+    Seeds that share their objects share the draws too: what is chance of the objects is not less for two.
+    """
+    totals, objects = [], []
     for seed, scores in enumerate(zip(*rows, strict=True)):
         sums = np.column_stack([score.mean for score in scores])
         weights = scores[0].count
-        clusters_n += len(weights)
+        objects.append(len(weights))
         # Repeating a row by its weight is what `bootstrap_means` expects; sums and counts say the same.
         drawn = bootstrap_means(
             np.column_stack([sums * weights[:, None], weights]),
             np.arange(len(weights)),
-            np.random.default_rng(seed),
+            np.random.default_rng(0 if same_clusters else seed),
         )
         totals.append((drawn[:, :-1] / drawn[:, -1:]).T)
-    return np.mean(totals, axis=0), clusters_n
+    return np.mean(totals, axis=0), max(objects) if same_clusters else sum(objects)
 
 
 def _over(seeds: Mapping[str, int], clusters: str) -> str:

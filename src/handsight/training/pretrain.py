@@ -64,7 +64,8 @@ def prepare(
     fabric = _fabric(training)
     settings = training.settings(method)
     source = source_of(method, data, training, fabric, out, decoding)
-    steps = training.steps or (training.epochs or settings.epochs) * source.steps_per_epoch
+    steps = training.steps or (method.planned_steps if training.epochs is None else None)
+    steps = steps or (training.epochs or settings.epochs) * source.steps_per_epoch
     torch.manual_seed(training.seed)
     if isinstance(source, Sampler):
         method.prepare(source)
