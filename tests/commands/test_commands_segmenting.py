@@ -75,11 +75,31 @@ def test_depth_in_metres_and_in_millimetres_say_the_same(trained, picture, capsy
         (["--depth", "none.npy"], "none.npy is not there; give a file of depths"),
         (["--depth", "small.npy"], "has shape [3, 3], the picture [60, 80]; give a depth for every pixel"),
         (["--depth", "text.npy"], "is no depth that can be read; give .npy, or a 16-bit PNG"),
+        (["--depth", "empty.npy"], "is no depth that can be read; give .npy, or a 16-bit PNG"),
+        (["--depth", "vast.png"], "is no depth that can be read; give .npy, or a 16-bit PNG"),
+        (["--depth", "words.npy"], "words.npy holds <U3; give a depth, metres or whole numbers"),
+        (["--depth", "several.npy"], "several.npy holds several arrays; give a depth"),
+        (
+            ["--depth-scale", "0.001"],
+            "--depth-scale is 0.001, and there is no --depth; give both, or neither",
+        ),
+        (["--depth", "depth.png", "--depth-scale", "0"], "--depth-scale is 0; give metres to a unit, as in"),
+        (
+            ["--out", "things"],
+            "things cannot be drawn to; give a PNG or JPEG in a folder that is there: --out",
+        ),
+        (["--out", "none/things.png"], "none/things.png cannot be drawn to; give a PNG or JPEG"),
     ],
 )
 def test_bad_input_is_told_in_a_line(extra, said, trained, picture, capsys, monkeypatch):
     np.save(picture.with_name("small.npy"), np.ones((3, 3), np.float32))
     picture.with_name("text.npy").write_text("no numbers")
+    picture.with_name("empty.npy").write_bytes(b"")
+    np.save(picture.with_name("words.npy"), np.full((60, 80), "far"))
+    with open(picture.with_name("several.npy"), "wb") as file:
+        np.savez(file, one=np.ones((60, 80)), other=np.ones((60, 80)))
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 5000)  # as if it had 180 million pixels
+    Image.fromarray(np.ones((120, 100), np.uint8)).save(picture.with_name("vast.png"))
     monkeypatch.chdir(picture.parent)
     assert run(["segment", str(picture), str(trained), *extra]) == 2
     error = capsys.readouterr().err.strip()
@@ -87,10 +107,20 @@ def test_bad_input_is_told_in_a_line(extra, said, trained, picture, capsys, monk
     assert error.count("\n") == 0
 
 
+def test_of_sixteen_bits_the_upper_eight_are_seen(trained, picture, capsys):
+    grey = np.asarray(Image.open(picture))[:, :, 0]
+    said = []
+    for name, values in (("8.png", grey), ("16.png", grey.astype(np.uint16) << 8)):
+        Image.fromarray(values).save(picture.with_name(name))
+        assert run(["segment", str(picture.with_name(name)), str(trained), "--threshold", "0.01"]) == 0
+        said.append(capsys.readouterr().out.splitlines()[:-1])
+    assert said[0] == said[1] != []
+
+
 def test_what_is_no_picture_and_what_tells_no_things(trained, picture, tmp_path, capsys):
     (tmp_path / "notes.txt").write_text("a table")
     assert run(["segment", str(tmp_path / "notes.txt"), str(trained)]) == 2
-    assert "is no picture that can be read; give a PNG or JPEG" in capsys.readouterr().err
+    assert "notes.txt cannot be read as an image (it is none of the known image" in capsys.readouterr().err
     Encoder("resnet18", 32, options={"channels": [4, 4, 8, 8], "stem_width": 4}).save(
         tmp_path / "plain" / "encoder"
     )
