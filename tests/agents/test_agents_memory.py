@@ -295,6 +295,11 @@ def test_ctrl_c_while_the_world_is_waited_for_is_heard(tmp_path):
         (lambda out: hs.pretrain(method(), blocks(), out=out, **{**TRAINING, "batch_size": 7}),
          r"a batch of 7 is larger than the 6 locations .*\(--prefill\)"),
         (lambda out: method(rounds=0, force_rounds=0), "rounds and force_rounds are 0"),
+        (lambda out: method(rounds=-1), "rounds is -1; it must be at least 0"),
+        (lambda out: method(force_attempts=0), "force_attempts is 0; it must be at least 1"),
+        (lambda out: method(frozen_rounds=-1), "frozen_rounds is -1; it must be at least 0"),
+        (lambda out: method(memory_capacity=0), "memory_capacity is 0; it must be at least 1"),
+        (lambda out: method(force_weight=-1.0), "force_weight is -1; it must be at least 0"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_refused(make, said, tmp_path):

@@ -144,6 +144,14 @@ class LearningToInteract(ActingMethod):
         self.needs = dict(self.default_needs)
         channels = hold_beyond(self.encoder, self.encoder.taps[-2])[0]
         self.heads = InteractionHeads(channels, hidden, coordinate_scale)
+        counts = {"rounds": rounds, "force_rounds": force_rounds, "frozen_rounds": frozen_rounds}
+        counts |= {"attempts": attempts, "force_attempts": force_attempts, "memory_capacity": memory_capacity}
+        for option, count in counts.items():
+            least = 0 if option.endswith("rounds") else 1
+            if count < least:
+                raise HandsightError(f"{option} is {count}; it must be at least {least}")
+        if not 0 <= force_weight < float("inf"):
+            raise HandsightError(f"force_weight is {force_weight:g}; it must be at least 0")
         if rounds == force_rounds == 0:
             raise HandsightError("rounds and force_rounds are 0; give one of them, or both")
         phases = [Phase(rounds, prefill, locations, attempts, updates)] if rounds else []

@@ -33,6 +33,8 @@ class Budget:
         attempts: at a location; where forces are tested, half as many.
         updates: steps of the optimiser in the first and in the last round.
         force_updates: the same where forces are tested.
+        as_long: whether agents that test no forces act and learn for as long as those that do, in both their
+            phases; the paper's stop after the first.
         frozen_rounds: of those with forces.
         memory_capacity: experiences.
         batch_size: experiences in a step.
@@ -62,6 +64,7 @@ class Budget:
     attempts: int
     updates: tuple[int, int]
     force_updates: tuple[int, int]
+    as_long: bool
     frozen_rounds: int
     memory_capacity: int
     batch_size: int
@@ -93,6 +96,7 @@ BUDGETS: Mapping[Scale, Budget] = {
         attempts=4,
         updates=(1, 1),
         force_updates=(1, 1),
+        as_long=True,
         frozen_rounds=0,
         memory_capacity=20,
         batch_size=4,
@@ -125,6 +129,7 @@ BUDGETS: Mapping[Scale, Budget] = {
         attempts=20,
         updates=(15, 50),
         force_updates=(15, 50),
+        as_long=True,
         frozen_rounds=5,
         memory_capacity=20_000,
         batch_size=16,
@@ -154,6 +159,7 @@ BUDGETS: Mapping[Scale, Budget] = {
         attempts=20,
         updates=(15, 45),
         force_updates=(15, 35),
+        as_long=False,
         frozen_rounds=100,
         memory_capacity=20_000,
         batch_size=64,
@@ -199,7 +205,7 @@ def settings_of(
         "hidden": budget.hidden,
         "coordinate_scale": budget.coordinate_scale,
     }
-    halves = 2 if weigh else 1
+    halves = 1 if budget.as_long and not weigh else 2
     plan = {
         "rounds": budget.rounds // halves,
         "force_rounds": budget.rounds // 2 if weigh else 0,
@@ -245,9 +251,10 @@ def baseline_of(
         options: of the method.
     """
     plan = settings_of(budget, splits)
-    rounds, filling = budget.rounds * budget.locations, budget.prefill
-    told = {"oracles": list(oracles), "locations": rounds + filling, "attempts": budget.attempts}
-    told["senses"] = {name: plan["method"][name] for name in ("superpixel_px", "superpixel_share")}
+    acted = plan["method"]
+    locations = acted["rounds"] * budget.locations + acted["prefill"]
+    told = {"oracles": list(oracles), "locations": locations, "attempts": budget.attempts}
+    told["senses"] = {name: acted[name] for name in ("superpixel_px", "superpixel_share")}
     training = {**plan["training"], "workers": 1}
     if method == "mask-rcnn":
         narrow = {"channels": [16, 32, 64, 128], "stem_width": 16} if budget.width < 1 else {}
@@ -258,14 +265,9 @@ def baseline_of(
         training |= {"warmup_steps": budget.rcnn_steps // 90}
     else:
         network = {
-            name: value for name, value in plan["method"].items()
+            name: value for name, value in acted.items()
             if name in ("encoder", "image_size", "encoder_options", "hidden", "coordinate_scale")
         }  # fmt: skip
-        training["steps"] = updates_of(budget)
+        phase = Phase(acted["rounds"], acted["prefill"], budget.locations, budget.attempts, budget.updates)
+        training["steps"] = Plan([phase]).steps
     return {**plan, "method": {"name": method, **network, **options}, "training": training, "told": told}
-
-
-def updates_of(budget: Budget) -> int:
-    """Return how many steps an agent takes at a budget, without forces."""
-    phase = Phase(budget.rounds, budget.prefill, budget.locations, budget.attempts, budget.updates)
-    return Plan([phase]).steps

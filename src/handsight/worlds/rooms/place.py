@@ -56,7 +56,7 @@ class Rooms:
 
     Args:
         image_size: width and height of the pictures, pixels.
-        reach_m: how far from the camera the agent reaches; may be infinite.
+        reach_m: how far from the camera the agent reaches; may be infinite (`.inf` on the command line).
         splits: `novel-spaces` (of each kind 20 rooms to train on, 5 to validate, 5 to test) or
             `novel-objects` (kitchens and living rooms to train on, bathrooms to validate, bedrooms to test).
         antialias: draws at twice the size and averages.
