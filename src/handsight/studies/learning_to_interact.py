@@ -193,8 +193,8 @@ STUDIES: tuple[Study, ...] = (
         notes=(
             *NOTES,
             FOUND_NOTE,
-            "At `small`, agents that test no forces act and learn for as long as those that do, and Mask R-CNN sees"
-            " 12,000 pictures, at the paper's rate, where an agent sees 31,000.",
+            "At `small`, agents that test no forces act and learn for as long as those that do, and Mask R-CNN"
+            " sees 12,000 pictures, at the paper's rate, where an agent sees 31,000.",
         ),
         clusters="test rooms",
         same_clusters=True,
