@@ -96,7 +96,8 @@ def _run_pretraining(method: type[Method], options: dict[str, Any]) -> None:
         watching = monitors(recordings, made.encoder.image_size) if recordings else ()
         folder = train(prepared, out, watching, progress)
     if prepared.fabric.is_global_zero:
-        following = f"evaluate {folder}" if place is None else f"segment PICTURE {folder}"
+        told = isinstance(made, ActingMethod)
+        following = f"segment PICTURE {folder}" if told else f"evaluate {folder}"
         print(f"{folder}: {prepared.steps} steps done. Next: handsight {following}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
@@ -63,6 +64,12 @@ def build_trunk(name: str, image_size: int, options: Mapping[str, Any]) -> nn.Mo
         raise HandsightError(f"there is no network called {name!r}; {close}")
     try:
         if name in OWN:
+            known = [option for option in inspect.signature(OWN[name]).parameters if option != "image_size"]
+            unknown = sorted(options.keys() - set(known))
+            if unknown:
+                raise HandsightError(
+                    f"{name} has no option {', '.join(map(repr, unknown))}; it has {', '.join(known)}"
+                )
             return OWN[name](image_size, **options)
         if name in resnets:
             builder = torchvision.models.get_model_builder(name.removeprefix(TORCHVISION))
