@@ -226,7 +226,7 @@ def test_the_same_seed_gives_the_same_network():
     ("arguments", "message"),
     [
         ({"name": "alexnet-lnr"}, "no network called 'alexnet-lnr'; close are alexnet-lrn"),
-        ({"options": {"widht": 0.5}}, "alexnet-lrn has no option 'widht'; it has width, rectified"),
+        ({"options": {"widht": 0.5}}, "alexnet-lrn has no option 'widht'; it has width, groups"),
         ({"options": {"width": 0}}, "width is 0; give a factor above 0, such as 0.25"),
         ({"options": {"width": "thin"}}, "width is 'thin'; give a factor"),
         ({"options": {"width": True}}, "width is True; give a factor"),

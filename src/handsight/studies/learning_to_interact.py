@@ -193,7 +193,7 @@ STUDIES: tuple[Study, ...] = (
         notes=(
             *NOTES,
             FOUND_NOTE,
-            "At `small`, agents that test no forces act and learn for as long as those that do, and Mask R-CNN"
+            "At `small`, agents that test no forces act and learn for as long as those that do; Mask R-CNN"
             " sees 12,000 pictures, at the paper's rate, where an agent sees 31,000.",
         ),
         clusters="test rooms",
