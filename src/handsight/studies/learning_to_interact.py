@@ -266,6 +266,7 @@ STUDIES: tuple[Study, ...] = (
         notes=(*NOTES, "The paper's are standard deviations over three runs."),
         clusters="test rooms",
         same_clusters=True,
+        deviations=True,
     ),
     Study(
         name="learning-to-interact/confusion",

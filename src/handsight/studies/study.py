@@ -88,6 +88,7 @@ class Study:
         pictures: names of PNGs that cells leave in the folder `pictures/KEY` of their work.
         clusters: what each score is by, and intervals of few seeds resample.
         same_clusters: whether all seeds are scored on the same ones; otherwise each has its own.
+        deviations: whether the standard deviation over the seeds is said under the table.
     """
 
     name: str
@@ -105,6 +106,7 @@ class Study:
     pictures: Sequence[str] = ()
     clusters: str = "test objects"
     same_clusters: bool = False
+    deviations: bool = False
 
     def rows_at(self, scale: Scale, seeds: int | None = None) -> list[Row]:
         """Return the rows with at most `seeds` seeds each."""
@@ -176,7 +178,7 @@ def gather(study: Study, rows: Sequence[Row], store: CellStore) -> Found:
         over=_over({label: len(several) for label, several in outcomes.items()}, study.clusters),
         differences=tuple(differences),
         published=tuple(study.published),
-        notes=tuple(study.notes),
+        notes=(*study.notes, *(_deviations(study.measures, outcomes) if study.deviations else ())),
     )
     return Found(
         table,
@@ -238,6 +240,27 @@ def _over(seeds: Mapping[str, int], clusters: str) -> str:
         return " or ".join(words)
     named = ", ".join(f"{label} ({count} seed{'s' if count > 1 else ''})" for label, count in few.items())
     return f"{max(several.values())} seeds; over {clusters} for {named}"
+
+
+def _deviations(measures: Sequence[Measure], outcomes: Mapping[str, Sequence[Outcome]]) -> list[str]:
+    """Return a sentence for each row of several seeds: how far they lie apart."""
+    sentences = []
+    for label, several in outcomes.items():
+        values = {
+            measure: [outcome.scores[measure.name].value for outcome in several]
+            for measure in measures
+            if len(several) > 1 and all(measure.name in outcome.scores for outcome in several)
+        }
+        written = [
+            f"{measure.heading} {measure.write(float(np.mean(each)))} ± "
+            f"{measure.write(float(np.std(each, ddof=1)))}"
+            for measure, each in values.items()
+        ]
+        if written:
+            sentences.append(
+                f"Mean and standard deviation of {label} over {len(several)} seeds: {', '.join(written)}."
+            )
+    return sentences
 
 
 def _curves(
