@@ -98,8 +98,8 @@ def test_how_far_seeds_lie_apart_is_said_where_that_is_the_question(tmp_path):
     store, one = CellStore(tmp_path), replace(study(3), deviations=True)
     rows = one.rows_at("small")
     for seed, value in enumerate((0.1, 0.2, 0.6)):
-        keep(store, rows[0], seed, [value])
-    keep(store, rows[1], 0, [0.5])
+        keep(store, rows[0], seed, [value, value])
+    keep(store, rows[1], 0, [0.5, 0.5])
     (said,) = gather(one, rows, store).table.notes
     deviation = 100 * np.std([0.1, 0.2, 0.6], ddof=1)
     assert said == f"Mean and standard deviation of a over 3 seeds: s (%) 30.0 ± {deviation:.1f}."
