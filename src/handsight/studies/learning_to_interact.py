@@ -300,8 +300,8 @@ STUDIES: tuple[Study, ...] = (
         ),
         notes=(
             *NOTES,
-            "Points: those of the last fifth of the rounds, in rooms that it learns in; half were chosen by the"
-            " agent, half were drawn.",
+            "Points: those of the last fifth of the rounds, in rooms that it learns in; half were chosen by"
+            " the agent, half were drawn.",
             FOUND_NOTE,
         ),
         clusters="test rooms",
