@@ -261,15 +261,15 @@ def _checked(
     cells = np.asarray(points).reshape(-1, 2) if np.size(points) else np.zeros((0, 2), np.int64)
     largest = len(settings.forces_n) - 1
     if not settings.weigh:
-        bins = np.zeros(len(cells), np.int64)
+        bins = np.full(len(cells), UNTESTED)
     predicted = np.zeros(0, np.int64) if bins is None else np.asarray(bins).reshape(-1)
     if len(predicted) != len(cells):
         raise HandsightError(
             f"{len(cells)} points came with {len(predicted)} predicted forces; give one for each"
         )
-    for name, values, most in (("point", cells, grid - 1), ("bin", predicted, largest)):
-        if len(values) and not (values.dtype.kind in "iu" and values.min() >= 0 and values.max() <= most):
+    least = 0 if settings.weigh else UNTESTED
+    for name, values, low, most in (("point", cells, 0, grid - 1), ("bin", predicted, least, largest)):
+        if len(values) and not (values.dtype.kind in "iu" and values.min() >= low and values.max() <= most):
             wrong = values.dtype if values.dtype.kind not in "iu" else f"{values.min()} to {values.max()}"
             raise HandsightError(f"{name}s came as {wrong}; expected integers from 0 to {most}")
-    tested = predicted.astype(np.int64) if settings.weigh else np.full(len(cells), UNTESTED)
-    return cells.astype(np.int64), tested
+    return cells.astype(np.int64), predicted.astype(np.int64)
