@@ -133,6 +133,19 @@ def test_what_an_option_takes_is_said_in_words(handsight, tmp_path, options, tak
 
 
 @pytest.mark.parametrize(
+    ("options", "takes"),
+    [
+        (["--learning-rate", "fast"], "--learning-rate was given fast: it takes a number."),
+        (["--steps", "few"], "--steps was given few: it takes a whole number."),
+        (["--encoder-options", "[1]"], """was given [1]: it takes names with values, as in '{"this": 1}'."""),
+    ],
+)
+def test_what_an_option_takes_that_may_be_left_out_is_said_in_words(handsight, tmp_path, options, takes):
+    line = refused(handsight("pretrain", "simclr", "--data", "d", "--out", tmp_path / "run", *options), takes)
+    assert "class" not in line
+
+
+@pytest.mark.parametrize(
     "command", [["export"], ["study"], ["evaluate"], ["ingest", "images"], ["collect", "rooms"]]
 )
 def test_help_names_types_as_one_writes_them(capsys, command):

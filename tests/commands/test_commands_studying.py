@@ -81,6 +81,8 @@ def test_studies_are_listed(handsight):
     ("arguments", "message"),
     [
         (["action-aware/mian"], "there is no study 'action-aware/mian'; there are action-aware/main"),
+        (["learning-to-interact"], "'learning-to-interact'; there are learning-to-interact/segmentation,"),
+        (["curious"], "there is no study 'curious'; there are action-aware/main"),
         (["action-aware/main", "--scale", "huge"], "'tiny', 'small', 'paper'"),
         (["action-aware/main", "--workers", "0"], "--workers is 0"),
         (["action-aware/main", "--seeds", "0"], "--seeds is 0; it starts at 1"),

@@ -124,7 +124,7 @@ def _one_line(message: str) -> str:
 
 def _in_words(why: str) -> str:
     """Say what an option takes without Python's names of types; what is said otherwise stays."""
-    kind = re.match(r"Expected an? <class '(\w+)'>\.", why)
+    kind = re.match(r"Expected an? <class '(\w+)'>", why)
     if kind is not None and kind[1] in _KINDS:
         return f"it takes {_KINDS[kind[1]]}"
     choice = re.match(r"Expected an? typing\.Literal\[(.+?)\]\.", why)

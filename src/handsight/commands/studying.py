@@ -59,7 +59,11 @@ def run_study(
         _list_studies()
         return
     if name not in STUDIES:
-        raise HandsightError(f"there is no study '{name}'; there are {', '.join(STUDIES)}")
+        of_paper = [one for one in STUDIES if one.startswith(f"{name.split('/')[0]}/")]
+        raise HandsightError(
+            f"there is no study '{name}'; there are {', '.join(of_paper or STUDIES)}."
+            " `handsight study list` says what they ask"
+        )
     if scale not in get_args(Scale):
         raise HandsightError(f"--scale was given {scale!r}; it can be {', '.join(get_args(Scale))}")
     for option, value in (("--workers", workers), ("--seeds", seeds)):

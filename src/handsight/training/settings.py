@@ -108,8 +108,8 @@ class Training:
                 raise HandsightError(f"{name} is {value!r}; it can be one of {', '.join(allowed)}")
         if self.seed >= 2**63:
             raise HandsightError(f"seed is {self.seed}; it must be below 2^63")
-        if self.learning_rate is not None and not self.learning_rate > 0:
-            raise HandsightError(f"learning_rate is {self.learning_rate}; it must be above 0")
+        if self.learning_rate is not None and not 0 < self.learning_rate < float("inf"):
+            raise HandsightError(f"learning_rate is {self.learning_rate}; it must be above 0, and finite")
 
     def settings(self, method: Method) -> Optimisation:
         """Return the method's settings with what was said here instead."""
