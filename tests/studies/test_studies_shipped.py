@@ -48,6 +48,8 @@ def test_larger_scales_say_rows_that_can_be_built(name, scale):
     labels = [row.label for row in rows]
     assert len(set(labels)) == len(labels)
     assert {label for pair in study.compare for label in pair} <= set(labels)
+    # What was published stands beside a row of ours; the one network that was trained on labels has none.
+    assert {published.row for published in study.published} - {*labels} <= {"AlexNet trained on ImageNet"}
     # A claim rests on five seeds.
     claimed = [row for row in rows if row.label in ("SimCLR", "SimCLR-TT", "AA-SimCLR")]
     if name.split("/")[1] in ("main", "views", "alignment", "transfer"):

@@ -221,11 +221,12 @@ STUDIES: tuple[Study, ...] = (
             *_in(SPACES, APART, BARE, EVENLY, FAR, FLOW),
             paper=_in(OBJECTS, APART, BARE, EVENLY, FAR, FLOW),
         ),
-        measures=SEGMENTATION,
+        measures=(*SEGMENTATION, Measure(FOUND)),
         compare=((APART, BARE), (APART, EVENLY), (APART, FAR), (APART, FLOW)),
         published=_published(APART, BARE, EVENLY, FAR),
         notes=(
             *NOTES,
+            FOUND_NOTE,
             "With unlimited reach all movable things in sight are to be found. Optical flow, in place of the"
             " change of colour, is classical (DIS).",
         ),
@@ -239,7 +240,7 @@ STUDIES: tuple[Study, ...] = (
         rows=_rows(*_in(OBJECTS, OURS)),
         measures=tuple(Measure(name) for name in FIGURES),
         published=tuple(
-            Published(OURS, measure, figure, SPLIT_NAMES[OBJECTS], SOURCE)
+            Published(label_of(OURS, OBJECTS), measure, figure, SPLIT_NAMES[OBJECTS], SOURCE)
             for measure, figure in zip(
                 FIGURES,
                 (
