@@ -49,12 +49,12 @@ def random_picture(rng, predictions=None, objects=None):
     return masks, sure, rng.integers(0, 3, len(masks)), true_masks, rng.integers(0, 3, len(true_masks))
 
 
-def coco_of(sides):
-    """The layout of COCO, built by pycocotools from the raw masks."""
+def coco_of(sides, boxes=None):
+    """The layout of COCO, built by pycocotools from the raw masks, and from boxes where there are any."""
     images = [{"id": number + 1, "height": SIDE, "width": SIDE} for number in range(len(sides))]
     found, count = [], itertools.count(1)
     for number, (masks, sure, bins) in enumerate(sides):
-        for mask, score, bin_ in zip(masks, sure, bins, strict=True):
+        for place, (mask, score, bin_) in enumerate(zip(masks, sure, bins, strict=True)):
             coded = reference_mask.encode(np.asfortranarray(mask, np.uint8))
             found.append(
                 {
@@ -62,7 +62,7 @@ def coco_of(sides):
                     "image_id": number + 1,
                     "category_id": int(bin_) + 1,
                     "segmentation": coded,
-                    "bbox": list(reference_mask.toBbox(coded)),
+                    "bbox": list(reference_mask.toBbox(coded) if boxes is None else boxes[number][place]),
                     "area": float(reference_mask.area(coded)),
                     "iscrowd": 0,
                     "score": float(score),
@@ -74,11 +74,11 @@ def coco_of(sides):
     return data
 
 
-def reference(raw, kind, by_mass):
+def reference(raw, kind, by_mass, boxes=None):
     """What pycocotools says: its run, AP and AP50."""
     with contextlib.redirect_stdout(io.StringIO()):
         truth = coco_of([(true, np.ones(len(true)), bins) for *_, true, bins in raw])
-        guessed = coco_of([(masks, sure, bins) for masks, sure, bins, *_ in raw])
+        guessed = coco_of([(masks, sure, bins) for masks, sure, bins, *_ in raw], boxes)
         run = COCOeval(truth, guessed, {"box": "bbox", "mask": "segm"}[kind])
         run.params.useCats = int(by_mass)
         run.evaluate()
@@ -178,6 +178,29 @@ def test_boxes_reach_around_all_pixels_and_empty_masks_have_none():
     assert average_precision([told], "mask").ap == pytest.approx(1)
 
 
+@pytest.mark.parametrize("by_mass", [False, True])
+def test_boxes_that_were_predicted_count_as_they_are(by_mass):
+    rng = np.random.default_rng(11)
+    raw, boxes, pictures = [], [], []
+    for number in range(25):
+        masks, sure, *rest = random_picture(rng)
+        sure = rng.permutation(len(sure)) / 20 + number / 1000
+        masks[::4] = False  # what has a box and no pixel is a prediction all the same
+        around = picture(masks, sure, *rest).predicted.boxes
+        boxes.append(around + rng.normal(0, 1, around.shape) + [0, 0, 2, 2])
+        raw.append((masks, sure, *rest))
+        pictures.append(picture(*raw[-1], boxes[-1]))
+    for kind in ("box", "mask"):
+        _, expected = reference(raw, kind, by_mass, boxes)
+        for found in (
+            average_precision(pictures, kind, by_mass=by_mass),
+            Matches(pictures, kind, by_mass=by_mass).precision(),
+        ):
+            np.testing.assert_allclose([found.ap, found.ap50], expected, atol=1e-9)
+    around = average_precision([picture(*item) for item in raw], "box", by_mass=by_mass)
+    assert abs(around.ap - average_precision(pictures, "box", by_mass=by_mass).ap) > 0.01
+
+
 def slow_match(overlaps, threshold):
     """The rule, one prediction after another."""
     taken, chosen = set(), []
@@ -254,6 +277,12 @@ MISTAKES = {
     "true mass classes came as [3]; expected integers from 0 to 2": lambda: picture(ONE, [1], [1], ONE, [3]),
     "predicted masks of [40, 40] pixels came with true ones of [30, 40]; give both at the picture's size": (
         lambda: picture(ONE, [1], [1], ONE[:, :30], [1])
+    ),
+    "boxes came as [4] with 1 predicted masks; expected left, top, width and height of each, finite": (
+        lambda: picture(ONE, [1], [1], ONE, [1], [0, 0, 4, 4])
+    ),
+    "boxes came as [1, 4] with 1 predicted masks; expected left, top, width and height of each, finite": (
+        lambda: picture(ONE, [1], [1], ONE, [1], [[0, 0, 4, np.inf]])
     ),
     "0 pictures were drawn of 1; expected one or more indices from 0 to 0": lambda: Matches(
         [picture(ONE, [1], [1], ONE, [1])], "box"

@@ -48,6 +48,7 @@ class Told:
     masks: np.ndarray
     scores: np.ndarray
     bins: np.ndarray
+    boxes: np.ndarray | None = None
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from torch.nn import functional
 from experiences import write_experiences
 from handsight.encoders import Encoder
 from handsight.errors import HandsightError
+from handsight.evaluation.detection import picture
 from handsight.methods import MaskRCNN
 from handsight.methods.detector import Detector
 from handsight.methods.mask_rcnn import things
@@ -155,15 +156,27 @@ def test_it_learns_to_tell_squares(tmp_path):
     masks = np.kron(recording.stream("attempts.mask")[tests], np.ones((3, 3))) > 0
     told = method.tell(images, depths_m)
     assert len(told) == len(tests)
-    best = []
+    best, boxed = [], []
     for each, truth in zip(told, masks, strict=True):
         assert each.masks.shape[1:] == (48, 48)
         assert (np.diff(each.scores) <= 0).all()
-        assert all(mask[row, column] for mask, (row, column) in zip(each.masks, each.points, strict=True))
+        for mask, (row, column), box in zip(each.masks, each.points, each.boxes, strict=True):
+            assert mask[row, column] or not mask.any()
+            rows, columns = (np.flatnonzero(mask.any(axis)) for axis in (1, 0))
+            left, top, width, height = box
+            # The mask lies in the box, but for the rim that torchvision adds when it pastes it.
+            assert not mask.any() or (
+                left - 2 <= columns[0] <= columns[-1] <= left + width + 1
+                and top - 2 <= rows[0] <= rows[-1] <= top + height + 1
+            )
+        assert (each.boxes[:, 2:] > 0).all()
         for thing in truth[:2]:
             ious = [(thing & mask).sum() / (thing | mask).sum() for mask in each.masks]
             best.append(max(ious, default=0))
+        seen = picture(each.masks, each.scores, each.bins, truth[:2], [0, 0], each.boxes)
+        boxed += seen.overlaps("box").max(axis=0, initial=0).tolist()
     assert np.mean(best) > 0.5
+    assert np.mean(boxed) > 0.5
     half = method.tell(images[:, ::2, ::2], depths_m[:, ::2, ::2])
     assert half[0].masks.shape[1:] == (24, 24)
 

@@ -34,7 +34,7 @@ class Objects:
 
     Args:
         masks: run-length encoded, M of them.
-        boxes: float64 `[M, 4]`: left, top, width, height in pixels, around all of the mask's pixels.
+        boxes: float64 `[M, 4]`: left, top, width, height in pixels.
         bins: int64 `[M]`, mass classes.
         scores: float64 `[M]`, how sure a prediction is; ones for the truth.
     """
@@ -90,6 +90,7 @@ def picture(
     bins: ArrayLike,
     true_masks: NDArray[np.bool_],
     true_bins: ArrayLike,
+    boxes: ArrayLike | None = None,
 ) -> Picture:
     """Compress what is known of a picture to what its evaluation needs.
 
@@ -99,11 +100,12 @@ def picture(
         bins: `[M]`, predicted mass classes, indices of `MASS_CLASSES`.
         true_masks: bool `[N, H, W]`.
         true_bins: `[N]`.
+        boxes: `[M, 4]`, predicted: left, top, width, height in pixels; by default around each mask.
 
     Raises:
-        HandsightError: their numbers or sizes differ, a score is not finite, or there is no such class.
+        HandsightError: their numbers or sizes differ, a score or box is not finite, or there is no class.
     """
-    predicted = _objects("predicted", masks, bins, scores)
+    predicted = _objects("predicted", masks, bins, scores, boxes)
     truth = _objects("true", true_masks, true_bins, np.ones(len(true_masks)))
     if masks.shape[1:] != true_masks.shape[1:]:
         raise HandsightError(
@@ -138,7 +140,9 @@ def average_precision(pictures: Sequence[Picture], kind: Kind, *, by_mass: bool 
     return Precision(_mean(precision), _mean(precision[:1]))
 
 
-def _objects(which: str, masks: NDArray[np.bool_], bins: ArrayLike, sure: ArrayLike) -> Objects:
+def _objects(
+    which: str, masks: NDArray[np.bool_], bins: ArrayLike, sure: ArrayLike, boxes: ArrayLike | None = None
+) -> Objects:
     """Check and compress one side of a picture."""
     classes, certainty = np.asarray(bins).reshape(-1), np.asarray(sure, np.float64).reshape(-1)
     if masks.ndim != 3 or masks.dtype != np.bool_:
@@ -156,11 +160,18 @@ def _objects(which: str, masks: NDArray[np.bool_], bins: ArrayLike, sure: ArrayL
         raise HandsightError(
             f"{which} mass classes came as {classes.tolist()[:5]}; expected integers from 0 to 2"
         )
+    if boxes is not None:
+        given = np.asarray(boxes, np.float64)
+        if given.shape != (len(masks), 4) or not np.isfinite(given).all():
+            raise HandsightError(
+                f"boxes came as {list(given.shape)} with {len(masks)} {which} masks; expected left, top,"
+                " width and height of each, finite"
+            )
     if not len(masks):
         return Objects((), np.zeros((0, 4)), classes.astype(np.int64), certainty)
     coded = rle.encode(np.asfortranarray(masks.transpose(1, 2, 0), np.uint8))
-    boxes = np.asarray(rle.toBbox(coded), np.float64)
-    return Objects(tuple(coded), boxes, classes.astype(np.int64), certainty)
+    around = np.asarray(rle.toBbox(coded), np.float64)
+    return Objects(tuple(coded), around if boxes is None else given, classes.astype(np.int64), certainty)
 
 
 def _coco(pictures: Sequence[Picture], side: str) -> COCO:

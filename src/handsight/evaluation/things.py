@@ -37,6 +37,10 @@ class Told(Protocol):
     def bins(self) -> NDArray[np.int64]:
         """Mass classes, `[M]`."""
 
+    @property
+    def boxes(self) -> NDArray[np.float64] | None:
+        """`[M, 4]`: left, top, width, height in pixels; None: around the masks."""
+
 
 Teller = Callable[[NDArray[np.uint8], NDArray[np.float32]], Sequence[Told]]
 """Tells things in images uint8 `[B, S, S, 3]` with depths float32 `[B, S, S]`, metres."""
@@ -111,9 +115,8 @@ def told_in(sights: Sights, tell: Teller, batch_size: int = 16) -> list[Picture]
         told = tell(sights.images[rows], sights.depths_m[rows].astype(np.float32))
         for number, things in enumerate(told, first):
             mine = sights.location == number
-            pictures.append(
-                picture(things.masks, things.scores, things.bins, sights.masks[mine], sights.bins[mine])
-            )
+            truth = sights.masks[mine], sights.bins[mine]
+            pictures.append(picture(things.masks, things.scores, things.bins, *truth, things.boxes))
     return pictures
 
 

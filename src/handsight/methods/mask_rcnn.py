@@ -175,8 +175,8 @@ class MaskRCNN(Method):
             batch_size: pictures that go through the network at once.
 
         Returns:
-            The things of each picture, best first. Their masks may overlap; bins are 0 where mass classes are
-            not told apart.
+            The things of each picture, best first, with boxes. Their masks may overlap, and may be empty;
+            bins are 0 where mass classes are not told apart.
 
         Raises:
             HandsightError: for images or depth as `Encoder.embed` refuses them.
@@ -233,14 +233,13 @@ def things(masks: Tensor, feedback: Tensor, force: Tensor, size: int, mass: bool
 
 
 def _told(found: Found) -> Things:
-    """Return what was found in a picture as things; what has no pixel is left out."""
-    sure = found["masks"][:, 0].float().cpu()
-    masks = sure > 0.5
-    there = masks.flatten(1).any(1)
-    at = sure.flatten(1).argmax(1)[there]
+    """Return what was found in a picture as things, each with its own box, which its mask need not fill."""
+    sure, boxes = found["masks"][:, 0].float().cpu(), found["boxes"].double().cpu()
+    at = sure.flatten(1).argmax(1)
     return Things(
-        masks=masks[there].numpy(),
-        scores=found["scores"].double().cpu()[there].numpy(),
-        bins=(found["labels"].cpu()[there] - 1).numpy(),
+        masks=(sure > 0.5).numpy(),
+        scores=found["scores"].double().cpu().numpy(),
+        bins=(found["labels"].cpu() - 1).numpy(),
         points=torch.stack([at // sure.shape[-1], at % sure.shape[-1]], 1).numpy(),
+        boxes=torch.cat([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], 1).numpy(),
     )

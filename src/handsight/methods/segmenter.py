@@ -47,19 +47,23 @@ class Things:
         scores: float64 `[M]`, how likely touching it moves something, 0 to 1.
         bins: int64 `[M]`, of the force that this takes: 0 light, 1 medium, 2 heavy.
         points: int64 `[M, 2]`, row and column of the pixel to touch.
+        boxes: float64 `[M, 4]`: left, top, width, height in pixels, of networks that tell boxes beside masks;
+            None where a thing's box is what its mask lies in.
     """
 
     masks: NDArray[np.bool_]
     scores: NDArray[np.float64]
     bins: NDArray[np.int64]
     points: NDArray[np.int64]
+    boxes: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.scores)
 
     def most(self, count: int) -> Things:
         """Return the best of them, `count` at most."""
-        return Things(self.masks[:count], self.scores[:count], self.bins[:count], self.points[:count])
+        boxes = None if self.boxes is None else self.boxes[:count]
+        return Things(self.masks[:count], self.scores[:count], self.bins[:count], self.points[:count], boxes)
 
 
 class Segmenter(nn.Module):

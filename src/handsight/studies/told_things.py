@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from handsight.agents.attempts import Acting, arrive, explore
 from handsight.agents.feedback import SelfSupervision
 from handsight.agents.oracles import told_points
+from handsight.encoders.batches import evaluating
 from handsight.evaluation.drawing import draw_things
 from handsight.evaluation.things import draw_locations
 from handsight.methods.segmenter import Segmenter, Things
@@ -39,15 +40,15 @@ def draw_told(segmenter: Segmenter, place: Place, path: Path, senses: SelfSuperv
     locations = draw_locations(place, "test", TRIED, seed=2)
     crowd = [_crowd(place, location) for location in locations]
     rows = []
+    device = segmenter.encoder.preprocessing.mean.device
     acting = Acting(senses=senses or SelfSupervision())
     for number in np.argsort(np.negative(crowd), kind="stable")[:ROWS]:
         arrival = arrive(place, locations[int(number)], acting)
         instances = [instance for instance in place.instances() if instance.in_reach]
         image, depth_m = arrival.sight.image, arrival.sight.depth_m
-        colours, depth = torch.from_numpy(image)[None], torch.from_numpy(depth_m)[None]
-        with torch.no_grad():
-            segmenter.eval()
-            scores = segmenter.tell(colours, depth).scores[0].sigmoid().numpy()
+        colours, depth = (torch.from_numpy(seen)[None].to(device) for seen in (image, depth_m))
+        with evaluating(segmenter):
+            scores = segmenter.tell(colours, depth).scores[0].sigmoid().cpu().numpy()
         (told,) = segmenter.segment(image[None], depth_m[None], float(np.log(SHOWN / (1 - SHOWN))))
         rng = generator(2, int(number))
         points, _ = told_points(rng, np.zeros((0, 2), np.int64), instances, depth_m, place.reach_m, most=32)
