@@ -163,7 +163,7 @@ def _unexplained(cells: Floats, components: int) -> Floats:
     """Return how far each cell of each picture is from its reconstruction, `[T, G, G]`."""
     flat = cells.reshape(len(cells), -1).astype(np.float64)
     flat = flat - flat.mean(0)
-    # Few pictures of many cells: what the components are made of is told by a small matrix, three times sooner.
+    # Few pictures of many cells: a small matrix tells what the components are made of, three times sooner.
     _, weights = np.linalg.eigh(flat @ flat.T)
     kept = weights[:, ::-1][:, :components]
     left = flat - kept @ (kept.T @ flat)
