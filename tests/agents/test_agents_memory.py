@@ -5,8 +5,10 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from queue import Queue
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from blocks_place import Block, Blocks
 
 import handsight as hs
 from handsight.agents import make_memory
+from handsight.agents import memory as memories
 from handsight.agents.exploration import FEEDBACK, FORCE, MASK, POINT
 from handsight.agents.feedback import SelfSupervision
 from handsight.agents.gathering import EXPERIENCE, Waiting
@@ -283,6 +286,62 @@ def test_ctrl_c_while_the_world_is_waited_for_is_heard(tmp_path):
     with pytest.raises(Waiting):
         memory.turn_to(0, made.acting_weights)
     memory.close()
+
+
+class Broadcast:
+    """What the first of two processes shares, as the other gets it; both are threads here."""
+
+    def __init__(self):
+        self.sent, self.sizes = Queue(), []
+
+    def give(self, value):
+        self.sizes.append(None if value is None else len(value[POINT]))
+        self.sent.put(value)
+        return value
+
+    def take(self, _):
+        return self.sent.get(timeout=60)
+
+
+def two_memories(tmp_path, monkeypatch):
+    monkeypatch.setattr(memories, "PIECE_N", 4)
+    monkeypatch.setattr(memories, "PATIENCE_S", 0.01)
+    made, between = method(), Broadcast()
+    common = {"batch_size": 4, "seed": 0, "split": "train", "workers": 1}
+    first = make_memory(made, blocks(), tmp_path, **common, share=between.give)
+    other = make_memory(method(), blocks(), tmp_path, **common, share=between.take, first_process=False)
+    return made, between, first, other
+
+
+def test_experiences_are_shared_in_pieces_as_they_come(tmp_path, monkeypatch):
+    made, between, first, other = two_memories(tmp_path, monkeypatch)
+    with ThreadPoolExecutor() as pool:
+        receiving = pool.submit(other.turn_to, 0, made.acting_weights)
+        first.turn_to(0, made.acting_weights)
+        receiving.result(timeout=60)
+    # Nothing was there yet when they had been waiting for a while, and that was said too.
+    assert 0 in between.sizes
+    assert max(between.sizes) <= 4
+    assert sum(between.sizes) == PLAN["prefill"] + PLAN["locations"]
+    for step in range(2):
+        mine, others = (one.batch("experience", step) for one in (first, other))
+        for name in mine:
+            torch.testing.assert_close(mine[name], others[name], rtol=0, atol=0)
+    first.close()
+    other.close()
+
+
+def test_all_processes_stop_together_while_the_world_is_waited_for(tmp_path, monkeypatch):
+    made, between, first, other = two_memories(tmp_path, monkeypatch)
+    first.stopping = lambda: len(between.sizes) > 2
+    with ThreadPoolExecutor() as pool:
+        receiving = pool.submit(other.turn_to, 0, made.acting_weights)
+        with pytest.raises(Waiting, match="stopped while the world was waited for"):
+            first.turn_to(0, made.acting_weights)
+        with pytest.raises(Waiting):
+            receiving.result(timeout=60)
+    first.close()
+    other.close()
 
 
 @pytest.mark.parametrize(

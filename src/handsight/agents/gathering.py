@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
 from pathlib import Path
@@ -29,6 +30,9 @@ Arrays = dict[str, NDArray[Any]]
 
 class Waiting(Interrupted):
     """The user asked to stop while the world was waited for."""
+
+    def __init__(self) -> None:
+        super().__init__("stopped while the world was waited for")
 
 
 class _ClosedError(Exception):
@@ -131,24 +135,28 @@ class Gathering:
             self._known = rounds
             self._changed.notify_all()
 
-    def wait(self, end: int, stopping: Callable[[], bool]) -> None:
-        """Wait until the first `end` experiences are there.
+    def wait(self, end: int, stopping: Callable[[], bool], patience_s: float = float("inf")) -> int:
+        """Wait until the first `end` experiences are there, or for so long.
+
+        Returns:
+            How many of these are there.
 
         Raises:
             HandsightError: what went wrong in the world.
             Waiting: the user asked to stop.
         """
-        while self._here is not None and self._there < end:
+        until = time.monotonic() + patience_s
+        while self._there < end and time.monotonic() < until:
             if stopping():
-                raise Waiting("stopped while the world was waited for")
-            self._take(*next(self._here))
-        with self._changed:
-            while self._there < end:
+                raise Waiting
+            if self._here is not None:
+                self._take(*next(self._here))
+                continue
+            with self._changed:
                 if self._error is not None:
                     raise self._error
-                if stopping():
-                    raise Waiting("stopped while the world was waited for")
-                self._changed.wait(TICK_S)
+                self._changed.wait_for(lambda: self._there >= end, TICK_S)
+        return min(self._there, end)
 
     def close(self) -> None:
         """Stop acting; what was gathered is kept."""

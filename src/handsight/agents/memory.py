@@ -10,6 +10,7 @@ import logging
 import time
 import zlib
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from handsight.agents.exploration import CAMERA, Exploration, snapshot_name
-from handsight.agents.gathering import Gathering, Held
+from handsight.agents.gathering import Arrays, Gathering, Held, Waiting
 from handsight.errors import HandsightError
 from handsight.methods.rounds import Round
 from handsight.recordings import Batch, Needs, Recording
@@ -32,6 +33,12 @@ FIRST_PRIORITY = 0.5
 
 COUNTS = ("attempts_n", "successes_n", "chosen_n", "chosen_hits", "random_n", "random_hits")
 """Facts of experiences that the log adds up."""
+
+PIECE_N = 100
+"""Experiences that processes share at once: 65 MB at the paper's size, where all of a memory are 13 GB."""
+
+PATIENCE_S = 30.0
+"""After so long the other processes are told, if of nothing: they take long silence for a failure."""
 
 SNAPSHOTS = "snapshots"
 """The weights that choose where to act, in a run's folder, a file a round."""
@@ -154,9 +161,8 @@ class Memory:
             self._gathering.know(self._begun)
         if self._restored:
             self._restored = False
-            if self._gathering is not None:  # after a power failure the newest may have to be made again
-                self._gathering.wait(self._end(self._begun), self.stopping)
-            self._share(range(self._oldest(step - 1), self._end(self._begun)))
+            # After a power failure the newest may have to be made again.
+            self._have(range(self._oldest(step - 1), self._end(self._begun)))
         while self._begun < len(self.plan.rounds) and self.plan.rounds[self._begun].first_step <= step:
             this = self.plan.rounds[self._begun]
             self._begun += 1
@@ -165,13 +171,12 @@ class Memory:
                 if this.within == 0:
                     log.info("acting at %d locations, then learning begins", this.locations)
                 self._gathering.know(self._begun)
-                began = time.monotonic()
-                self._gathering.wait(self._end(self._begun), self.stopping)
-                if this.within:
-                    self.waited_s += time.monotonic() - began
-                else:
-                    self.filled_s += time.monotonic() - began
-            self._share(range(this.first_location, this.first_location + this.locations))
+            began = time.monotonic()
+            self._have(range(this.first_location, this.first_location + this.locations))
+            if this.within:
+                self.waited_s += time.monotonic() - began
+            else:
+                self.filled_s += time.monotonic() - began
 
     def learn(self, experiences: Tensor, priorities: Tensor) -> None:
         """Set the priorities of experiences, int64 `[B]` and float `[B]`: of all processes' together."""
@@ -232,13 +237,32 @@ class Memory:
         last = self.plan.rounds[rounds - 1]
         return last.first_location + last.locations
 
-    def _share(self, experiences: range) -> None:
-        """Give the other processes experiences, or take them from the first."""
-        numbers = np.arange(experiences.start, experiences.stop)
-        if self._share_with is not None:
-            given = self._share_with(self._held.all_of(numbers) if self.first_process else None)
-            if not self.first_process:
+    def _have(self, experiences: range) -> None:
+        """Wait until experiences are there: in the first process, which gives them to the others.
+
+        Raises:
+            HandsightError: what went wrong in the world.
+            Waiting: the user asked to stop; all processes then stop together.
+        """
+        if self._share_with is None:
+            assert self._gathering is not None
+            self._gathering.wait(experiences.stop, self.stopping)
+            return
+        first = experiences.start
+        while first < experiences.stop:
+            given: Arrays | None = None
+            if self._gathering is not None:
+                end = min(first + PIECE_N, experiences.stop)
+                with suppress(Waiting):
+                    there = self._gathering.wait(end, self.stopping, PATIENCE_S)
+                    given = self._held.all_of(np.arange(first, there))
+            given = self._share_with(given)
+            if given is None:
+                raise Waiting
+            numbers = np.arange(first, first + len(given[CAMERA]))
+            if self._gathering is None:
                 self._held.put_all(numbers, given)
+            first += len(numbers)
 
     def _keep(self, this: Round, weights: Mapping[str, Tensor]) -> None:
         """Write the weights down with which a later round acts."""
