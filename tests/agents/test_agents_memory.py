@@ -22,10 +22,11 @@ from handsight.agents.exploration import FEEDBACK, FORCE, MASK, POINT
 from handsight.agents.feedback import SelfSupervision
 from handsight.agents.gathering import EXPERIENCE, Waiting
 from handsight.agents.learning import senses_of
+from handsight.agents.memory import SNAPSHOTS
 from handsight.errors import HandsightError
 from handsight.methods import LearningToInteract, SimCLR
 from handsight.objectives.attempted import UNTESTED
-from handsight.recordings import Recording, check
+from handsight.recordings import Recording, check, journal
 
 NETWORK = {"image_size": 90, "encoder_options": {"width": 0.1}, "hidden": 8}
 PLAN = {
@@ -191,6 +192,27 @@ def test_what_was_gone_through_after_the_checkpoint_takes_nobodys_place(tmp_path
         second.close()
         assert all(torch.equal(batch[name], wanted[name]) for name in wanted)
         assert wanted["frames"].any()
+
+
+def test_weights_are_let_go_of_once_what_was_done_with_them_is_on_the_disk(tmp_path, monkeypatch):
+    made = method(rounds=6, force_rounds=0, updates=(1, 1))
+    memory = make_memory(made, blocks(), tmp_path, batch_size=4, seed=0, split="train", workers=0)
+    for step in range(made.plan.steps):
+        memory.turn_to(step, made.acting_weights)
+
+    def weights():
+        return len(list((tmp_path / SNAPSHOTS).iterdir()))
+
+    secured = []
+    monkeypatch.setattr(
+        journal, "synchronise", lambda path: secured.append((path, path.stat().st_size, weights()))
+    )
+    memory.state()
+    memory.close()
+    ((path, size, kept),) = secured
+    assert path.parent.parent == tmp_path / EXPERIENCE
+    assert size > 0
+    assert (kept, weights()) == (7, 3)
 
 
 def test_weights_that_are_gone_are_missed_in_one_line(tmp_path):

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from handsight.agents.exploration import CAMERA, Exploration
 from handsight.errors import Interrupted
-from handsight.recordings import Recording, Writer
+from handsight.recordings import Recording, Writer, journal
 from handsight.worlds.collect import in_this_process
 from handsight.worlds.encoding import write
 from handsight.worlds.team import in_workers
@@ -157,6 +157,10 @@ class Gathering:
                     raise self._error
                 self._changed.wait_for(lambda: self._there >= end, TICK_S)
         return min(self._there, end)
+
+    def secure(self) -> None:
+        """Wait until what is there is on the disk, for good."""
+        journal.secure(self._root)
 
     def close(self) -> None:
         """Stop acting; what was gathered is kept."""

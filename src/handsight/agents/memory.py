@@ -198,7 +198,9 @@ class Memory:
 
     def state(self) -> dict[str, Any]:
         """Return what a run that goes on has to know; and let go of weights that nobody asks for again."""
-        if self.first_process:
+        if self._gathering is not None:
+            # What a power failure takes from here on is made again with weights that are kept.
+            self._gathering.secure()
             oldest = self._begun - 3
             for path in (self.folder / SNAPSHOTS).glob("round-*.safetensors"):
                 if path.name < snapshot_name(max(oldest, 0)):

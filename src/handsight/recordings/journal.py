@@ -12,6 +12,7 @@ import json
 import shutil
 import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -106,12 +107,6 @@ class Journal:
         self._stream.write_batch(entry.batch, custom_metadata={_KEY: json.dumps(record).encode()})
         self._sink.flush()
         self.size += message.size + sum(sizes.values())
-
-    def synchronise(self) -> None:
-        """Wait until everything appended is on the disk."""
-        if self._sink is not None:
-            self._sink.flush()
-            synchronise(self._folder / _STREAM)
 
     def close(self) -> None:
         """Close the stream; `read` takes it from there."""
@@ -241,6 +236,12 @@ def _entry(folder: Path, batch: pa.RecordBatch, record: dict[str, Any], end: int
 
 def _checksum(record: Mapping[str, Any]) -> int:
     return zlib.crc32(json.dumps(record).encode())
+
+
+def secure(root: Path) -> None:
+    """Wait until what was appended to a recording's journal is on the disk; what was sealed is there."""
+    with suppress(FileNotFoundError):
+        synchronise(root / JOURNAL / _STREAM)
 
 
 def remove(root: Path) -> None:
