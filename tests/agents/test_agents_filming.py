@@ -12,7 +12,7 @@ from handsight.agents.filming import SOFT_MASK, Filming
 from handsight.errors import HandsightError
 from handsight.recordings import Recording
 from handsight.worlds.collect import collect
-from handsight.worlds.places import Film
+from handsight.worlds.places import Film, LocationError
 
 RED, BLUE = (220, 40, 40), (40, 40, 220)
 
@@ -81,9 +81,28 @@ def test_locations_where_the_simulation_fails_are_left_out():
     episode = Filming(place(fails=2), frames=4).episode(0, 0)
     assert episode.facts["dropped_n"] >= 1
     with pytest.raises(
-        HandsightError, match="the simulation failed at 10 locations one after another, last in"
+        HandsightError,
+        match="nothing could be filmed at 10 locations one after another, last in table: the simulation f",
     ):
         Filming(place(fails=1000), frames=4).episode(0, 0)
+
+
+def test_locations_that_cannot_be_entered_are_left_out():
+    barred = place()
+    enter, tried = barred.enter, []
+
+    def enter_the_third(location):
+        tried.append(location)
+        if len(tried) < 3:
+            raise LocationError("somebody stands there")
+        return enter(location)
+
+    barred.enter = enter_the_third
+    assert Filming(barred, frames=4).episode(0, 0).facts["dropped_n"] == 2
+    assert len(set(tried)) == 3
+    barred.enter = lambda location: enter_the_third(tried.clear())
+    with pytest.raises(HandsightError, match="last in table: somebody stands there; choose other options"):
+        Filming(barred, frames=4).episode(0, 0)
 
 
 def test_it_is_collected_as_other_worlds_are(tmp_path):

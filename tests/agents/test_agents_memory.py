@@ -27,8 +27,10 @@ from handsight.errors import HandsightError
 from handsight.methods import LearningToInteract, SimCLR
 from handsight.objectives.attempted import UNTESTED
 from handsight.recordings import Recording, check, journal
+from handsight.worlds.places import LocationError
 
 NETWORK = {"image_size": 90, "encoder_options": {"width": 0.1}, "hidden": 8}
+TINY = {"channels": [4, 4, 8, 8], "stem_width": 4}
 PLAN = {
     "rounds": 3, "force_rounds": 2, "prefill": 6, "locations": 3, "attempts": 8, "force_attempts": 4,
     "updates": (1, 2), "force_updates": (2, 2), "frozen_rounds": 1,
@@ -379,6 +381,10 @@ def test_all_processes_stop_together_while_the_world_is_waited_for(tmp_path, mon
         (lambda out: method(rounds=-1), "rounds is -1; it must be at least 0"),
         (lambda out: method(force_attempts=0), "force_attempts is 0; it must be at least 1"),
         (lambda out: method(frozen_rounds=-1), "frozen_rounds is -1; it must be at least 0"),
+        (lambda out: method(frozen_rounds=3), "frozen_rounds is 3; it must be at most force_rounds"),
+        (lambda out: hs.pretrain(method(encoder="resnet18", image_size=80, encoder_options=TINY),
+                                 blocks(image_size=80), out=out, **TRAINING),
+         r"blocks shows pictures of 80 pixels; give a multiple of 3: what moved is told in cells"),
         (lambda out: method(memory_capacity=0), "memory_capacity is 0; it must be at least 1"),
         (lambda out: method(force_weight=-1.0), "force_weight is -1; it must be at least 0"),
     ],
@@ -391,8 +397,26 @@ def test_what_cannot_be_is_refused(make, said, tmp_path):
 
 def test_a_world_that_fails_is_told_of(tmp_path):
     place = Failing(blocks().blocks)
-    with pytest.raises(HandsightError, match="the simulation failed at 10 locations one after another"):
+    said = "nothing could be done at 10 locations one after another, last in table: the simulation failed;"
+    with pytest.raises(HandsightError, match=said):
         hs.pretrain(method(), place, out=tmp_path / "run", **TRAINING)
+
+
+class Barred(Blocks):
+    """Can be entered where the seed is even."""
+
+    def enter(self, location):
+        if location.seed % 2:
+            raise LocationError("somebody stands there")
+        return super().enter(location)
+
+
+def test_locations_that_cannot_be_entered_are_dropped_and_counted(tmp_path):
+    made = method(rounds=1, force_rounds=0, updates=(1, 1))
+    run = hs.pretrain(made, Barred(blocks().blocks), out=tmp_path / "run", **TRAINING)
+    facts = Recording(run / EXPERIENCE).facts
+    assert (facts["room_seed"] % 2 == 0).all()
+    assert facts["dropped_n"].sum() > 0
 
 
 class Deadly(Blocks):

@@ -9,9 +9,12 @@ import torch
 from PIL import Image
 
 from handsight.encoders import Encoder, load_encoder
+from handsight.encoders.unet import STRIDE
 from handsight.errors import HandsightError
+from handsight.methods import learning_to_interact
 from handsight.methods.segmenter import Segmenter, load_segmenter
 from handsight.objectives import InteractionHeads
+from handsight.objectives.maps import nearest
 from handsight.objectives.proposals import propose
 
 
@@ -206,3 +209,18 @@ def test_a_folder_that_cannot_be_written_is_said(segmenter, tmp_path):
     (tmp_path / "other" / "heads.json").mkdir(parents=True)
     with pytest.raises(HandsightError, match=r"the heads cannot be saved in .*other: \w"):
         segmenter.save(tmp_path / "other")
+
+
+@pytest.mark.parametrize("size", [75, 128, 224, 300])
+def test_points_lie_on_what_they_moved_at_any_size_of_input_mirrored_or_not(size):
+    recorded = 25
+    cells = torch.cartesian_prod(torch.arange(recorded), torch.arange(recorded))
+    points = ((cells.flip(-1) + 0.5) / recorded)[None]
+    masks = torch.zeros(len(cells), recorded, recorded)
+    masks[torch.arange(len(cells)), *cells.T] = 1
+    grid = size // STRIDE
+    for mirrored in (False, True):
+        if mirrored:
+            points, masks = torch.stack([1 - points[..., 0], points[..., 1]], -1), masks.flip(-1)
+        rows, columns = learning_to_interact._cells(points, grid)[0].T
+        assert (nearest(masks[None], grid)[0][torch.arange(len(cells)), rows, columns] == 1).all()

@@ -124,6 +124,14 @@ def test_targets_of_forces_are_their_rows_spread():
     assert found.sum(dim=0).abs().max() < 1e-6
 
 
+def test_targets_are_as_precise_where_the_network_is_not():
+    points, feedback = torch.tensor([[[0, 3], [5, 5]]]), torch.tensor([[TOO_LARGE, FAILED]])
+    wanted = score_targets(points, feedback, 7)
+    with torch.autocast("cpu", torch.bfloat16):
+        for found, exact in zip(score_targets(points, feedback, 7), wanted, strict=True):
+            torch.testing.assert_close(found, exact, rtol=0, atol=0)
+
+
 def test_a_mirrored_picture_has_mirrored_targets():
     generator = torch.Generator().manual_seed(0)
     points = torch.randint(9, (4, 6, 2), generator=generator)

@@ -60,7 +60,8 @@ class CountingWorld:
         return Episode({"action": numbers}, {"maker": index * 10, "split": "train"}, "count")
 
     def close(self):
-        pass
+        if self.notes:
+            (Path(self.notes) / f"closed-{os.getpid()}").touch()
 
     def _first_time(self, index):
         note = Path(self.notes) / f"trouble-{index}"

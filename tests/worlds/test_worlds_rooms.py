@@ -77,6 +77,20 @@ def test_two_places_in_one_process_do_not_disturb_each_other(rooms):
     assert everything(rooms) == alone
 
 
+def test_averaged_pictures_have_depths_and_masks_of_the_same_pixels():
+    fine, averaged = Rooms(image_size=64), Rooms(image_size=32, antialias=True)
+    for location in SEVERAL[:3]:
+        depth_m = fine.enter(location).depth_m
+        np.testing.assert_array_equal(averaged.enter(location).depth_m, depth_m[1::2, 1::2])
+        masks = [{each.category: each.mask for each in place.instances()} for place in (fine, averaged)]
+        for category in masks[0].keys() & masks[1].keys():
+            assert masks[1][category].shape == (32, 32)
+        both = [np.any(list(found.values()), axis=0) for found in masks]
+        np.testing.assert_array_equal(both[1], both[0][1::2, 1::2])
+    fine.close()
+    averaged.close()
+
+
 def test_a_place_is_pickled_without_what_it_opened(rooms):
     rooms.enter(HERE)
     again = pickle.loads(pickle.dumps(rooms))

@@ -16,6 +16,7 @@ from counting_world import CountingWorld
 from handsight.errors import HandsightError
 from handsight.worlds import team
 from handsight.worlds.collect import collect
+from handsight.worlds.patience import Patience
 
 COUNT = 9
 LIMIT_S = 1.5
@@ -90,29 +91,41 @@ def test_a_killed_worker_is_said_to_be_short_of_memory(tmp_path, monkeypatch):
 
 
 def test_without_a_limit_the_slow_are_waited_for():
-    class Slow:
-        spent_s, ready = 5000.0, True
-
-    patience = team._Patience(None)
-    assert patience.limit_s(Slow) == float("inf")  # none is done: how long they take is not known
+    patience = Patience(None)
+    assert patience.limit_s(5000.0, begun=True) == float("inf")  # how long they take is not known yet
     patience.learn(2.0)
-    assert patience.limit_s(Slow) == 600
+    assert patience.limit_s(5000.0, begun=True) == 600
     patience.learn(3600.0)
     patience.learn(1.0)
-    assert patience.limit_s(Slow) == 72_000
-    assert team._Patience(0).limit_s(Slow) == float("inf")
-    Slow.ready = False
-    assert team._Patience(1.0).limit_s(Slow) == 120
+    assert patience.limit_s(5000.0, begun=True) == 72_000
+    assert Patience(0).limit_s(5000.0, begun=True) == float("inf")
+    assert Patience(1.0).limit_s(5000.0, begun=False) == 120
+
+
+def test_where_a_limit_comes_from_is_said():
+    assert Patience(None).why == ", where no other took more than a 20th of that"
+    assert "--episode-limit-s" in Patience(3.0).why
 
 
 def test_nothing_done_for_long_is_said_once(caplog):
-    class Slow:
-        spent_s, ready = 601.0, True
-
-    patience = team._Patience(None)
-    patience.limit_s(Slow)
-    patience.limit_s(Slow)
+    patience = Patience(None)
+    patience.limit_s(601.0, begun=True)
+    patience.limit_s(601.0, begun=True)
     assert [r.message[:36] for r in caplog.records] == ["no episode is done after 601 s; if t"]
+
+
+@pytest.mark.parametrize("trouble", [{}, {2: "raise"}])
+def test_workers_close_their_worlds(tmp_path, trouble):
+    """A simulator that is a process of its own would stay otherwise."""
+    notes = tmp_path / "notes"
+    notes.mkdir()
+    collect(CountingWorld(trouble, notes), tmp_path / "out", 6, workers=2)
+    acted, closed = (
+        {p.name.partition("-")[2] for p in notes.glob(f"{what}-*")} for what in ("process", "closed")
+    )
+    assert len(acted) >= 2
+    assert acted <= closed
+    assert len(closed) >= 2 + len(trouble)
 
 
 def test_a_limit_below_zero_is_refused(tmp_path):

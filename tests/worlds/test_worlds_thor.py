@@ -12,7 +12,7 @@ from pycocotools import mask as reference_mask
 from thor_stand_in import FAR_M, NEAR_M, SIZE, THINGS, THINGS_M, WALL_M, Controller
 
 from handsight.errors import HandsightError
-from handsight.worlds.places import DIRECTIONS, Location
+from handsight.worlds.places import DIRECTIONS, Location, LocationError
 from handsight.worlds.thor import Thor
 from handsight.worlds.thor_lists import read_locations
 
@@ -330,23 +330,23 @@ def test_a_force_that_cannot_be_applied_is_refused(place):
 def test_what_the_simulator_refuses_is_said(place, monkeypatch):
     monkeypatch.setattr(Controller, "refuses", "TeleportFull")
     line = r"^AI2-THOR refused TeleportFull \(it collides with Chair\); choose another location$"
-    with pytest.raises(HandsightError, match=line):
+    with pytest.raises(LocationError, match=line):
         place.enter(KITCHEN)
     with pytest.raises(HandsightError, match="no location was entered"):
         place.instances()
     monkeypatch.setattr(Controller, "refuses", "")
     monkeypatch.setattr(Controller, "nowhere", True)
     with pytest.raises(
-        HandsightError, match=r"^AI2-THOR has nowhere to stand in FloorPlan1; choose another room$"
+        LocationError, match=r"^AI2-THOR has nowhere to stand in FloorPlan1; choose another room$"
     ):
         place.enter(KITCHEN)
 
 
-@pytest.mark.parametrize("action", ["InitialRandomSpawn", "GetReachablePositions"])
+@pytest.mark.parametrize("action", ["reset", "InitialRandomSpawn", "GetReachablePositions"])
 def test_a_simulator_that_breaks_down_on_the_way_in_is_stopped(place, monkeypatch, action):
     monkeypatch.setattr(Controller, "crashes_on", action)
     line = rf"^AI2-THOR broke down at {action} \(Restarting unity due to crash\); try again$"
-    with pytest.raises(HandsightError, match=line):
+    with pytest.raises(LocationError, match=line):
         place.enter(KITCHEN)
     assert Controller.started[0].stopped
     monkeypatch.setattr(Controller, "crashes_on", "")

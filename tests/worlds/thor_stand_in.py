@@ -55,6 +55,8 @@ class Controller:
 
     def reset(self, scene):
         self.log.append({"action": "Reset", "scene": scene})
+        if Controller.crashes_on == "reset":
+            raise RestartError("Restarting unity due to crash")
         self.moved = dict.fromkeys(THINGS, 0)
         return self.step(action="Pass")
 

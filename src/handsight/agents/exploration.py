@@ -23,7 +23,7 @@ from handsight.errors import HandsightError
 from handsight.methods.acting import Oracle
 from handsight.methods.rounds import Plan, Round
 from handsight.recordings.features import Feature, camera
-from handsight.worlds.places import Instance, Location, Place
+from handsight.worlds.places import Instance, Location, LocationError, Place
 from handsight.worlds.world import Episode, FactType, generator
 
 CAMERA = "observation.images.camera"
@@ -37,7 +37,7 @@ UNUSED = -1
 """Stands in place of the feedback of an attempt that was not made."""
 
 TRIES_N = 10
-"""Locations tried in place of one at which the simulation fails."""
+"""Locations tried in place of one that cannot be entered, or at which the simulation fails."""
 
 _ROOM, _ATTEMPTS = 1, 2
 """What the numbers drawn for a location are for; see `world.generator`."""
@@ -118,6 +118,9 @@ class Exploration:
         split: whose rooms the locations are in.
         acting: how the agent acts.
         oracles: what it is told (appendix D): `points` on all things in reach, `masks` of what is at a point.
+
+    Raises:
+        HandsightError: the split has no rooms, or pictures do not divide into cells.
     """
 
     def __init__(
@@ -135,6 +138,11 @@ class Exploration:
         self.attempts = max(phase.attempts for phase in plan.phases)
         if not place.rooms(split):
             raise HandsightError(f"{place.name} has no rooms in the split '{split}'")
+        if place.image_size % STRIDE:
+            raise HandsightError(
+                f"{place.name} shows pictures of {place.image_size} pixels; give a multiple of {STRIDE}:"
+                f" what moved is told in cells of {STRIDE} × {STRIDE}"
+            )
 
     name = "exploration"
     fps = 1
@@ -170,12 +178,16 @@ class Exploration:
             draw = generator(seed, index, _ROOM, dropped)
             room = rooms[int(draw.integers(len(rooms)))]
             location = Location(room, int(draw.integers(2**31)))
-            found = self._explore(location, this, generator(seed, index, _ATTEMPTS, dropped))
+            why = "the simulation failed"
+            try:
+                found = self._explore(location, this, generator(seed, index, _ATTEMPTS, dropped))
+            except LocationError as error:
+                found, why = None, str(error)
             if found is not None:
                 return self._told(*found, this, dropped)
         raise HandsightError(
-            f"the simulation failed at {TRIES_N} locations one after another, last in {room}; choose other"
-            " options for the place"
+            f"nothing could be done at {TRIES_N} locations one after another, last in {room}: {why}; choose"
+            " other options for the place"
         )
 
     def close(self) -> None:

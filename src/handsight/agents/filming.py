@@ -17,7 +17,15 @@ from handsight.agents.video_pca import COMPONENTS, soft_mask
 from handsight.encoders.unet import STRIDE
 from handsight.errors import HandsightError
 from handsight.recordings.features import Feature, camera
-from handsight.worlds.places import DIRECTIONS, FILM_FRAMES, FILM_STEP_S, FORCES_N, FilmedPlace, Location
+from handsight.worlds.places import (
+    DIRECTIONS,
+    FILM_FRAMES,
+    FILM_STEP_S,
+    FORCES_N,
+    FilmedPlace,
+    Location,
+    LocationError,
+)
 from handsight.worlds.world import Episode, FactType, generator
 
 SOFT_MASK = "film.mask"
@@ -105,7 +113,11 @@ class Filming:
         for dropped in range(TRIES_N):
             draw = generator(seed, index, _ROOM, dropped)
             location = Location(rooms[int(draw.integers(len(rooms)))], int(draw.integers(2**31)))
-            frames = self._filmed(location, generator(seed, index, _FORCES, dropped))
+            why = "the simulation failed"
+            try:
+                frames = self._filmed(location, generator(seed, index, _FORCES, dropped))
+            except LocationError as error:
+                frames, why = None, str(error)
             if frames is not None:
                 facts = {
                     "room": location.room,
@@ -117,8 +129,8 @@ class Filming:
                 frames = {name: np.asarray(value)[None] for name, value in frames.items()}
                 return Episode(frames, facts, "film what forces move")
         raise HandsightError(
-            f"the simulation failed at {TRIES_N} locations one after another, last in {location.room}; choose"
-            " other options for the place"
+            f"nothing could be filmed at {TRIES_N} locations one after another, last in {location.room}:"
+            f" {why}; choose other options for the place"
         )
 
     def close(self) -> None:

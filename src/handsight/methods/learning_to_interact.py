@@ -19,7 +19,7 @@ from torch import Tensor
 
 from handsight.augmentation import Augmentation
 from handsight.encoders import Encoder
-from handsight.encoders.unet import STRIDE, UNET
+from handsight.encoders.unet import UNET
 from handsight.errors import HandsightError
 from handsight.methods.acting import ActingMethod, Difference, Kernel, Oracle
 from handsight.methods.method import Optimisation, Stage, build_encoder, hold_beyond
@@ -56,8 +56,8 @@ class LearningToInteract(ActingMethod):
     second phase, whether the predicted force was right.
 
     Args:
-        encoder: a trunk whose last map is the picture's size over three; or an `Encoder`.
-        image_size: side of the encoder's input in pixels, a multiple of three.
+        encoder: a trunk, whose last map is brought to a third of the picture's size; or an `Encoder`.
+        image_size: side of the encoder's input in pixels; to act, a multiple of three.
         encoder_options: further arguments of the trunk, as in `{"width": 0.5}`.
         init: weights to begin with: an earlier run.
         augmentation: what is done to each picture; its depth, masks and points are mirrored with it, and
@@ -70,7 +70,7 @@ class LearningToInteract(ActingMethod):
         force_attempts: the same, where each applies up to three forces.
         updates: steps of the optimiser in the first and in the last round.
         force_updates: the same, with forces.
-        frozen_rounds: of those with forces, in which nothing but what tells the force is trained.
+        frozen_rounds: of those with forces, the first, in which nothing but what tells the force is trained.
         memory_capacity: experiences that are learned from at most, the newest.
         prioritised: whether experiences whose masks are half right are drawn more rarely (appendix C).
         superpixels: whether what moved is aligned with superpixels (table 1, row k, leaves them out).
@@ -79,8 +79,9 @@ class LearningToInteract(ActingMethod):
         superpixel_share: of a superpixel that has to change for all of it to count as moved, in [0, 1).
         difference: how what moved is told from two views: `squared-first` as in the released code,
             `averaged-first` as in the text, `flow` by optical flow.
-        kernel: how fast what is learned at a point falls off around it: `exponential` as in the released
-            code, `gaussian` as in the text.
+        kernel: how fast what is learned at a point falls off around it, and how near to a point what moved
+            has to lie for the attempt to count: `exponential` as in the released code, `gaussian` as in the
+            text, which is narrower.
         oracles: what the agent is told (table 1, rows d to f): `points` on every thing in reach, `masks` of
             what it touches, and mass classes in place of forces that were tested.
         force_weight: of the force's loss beside the others.
@@ -150,6 +151,10 @@ class LearningToInteract(ActingMethod):
             least = 0 if option.endswith("rounds") else 1
             if count < least:
                 raise HandsightError(f"{option} is {count}; it must be at least {least}")
+        if 0 < force_rounds < frozen_rounds:
+            raise HandsightError(
+                f"frozen_rounds is {frozen_rounds}; it must be at most force_rounds, which is {force_rounds}"
+            )
         if not 0 <= force_weight < float("inf"):
             raise HandsightError(f"force_weight is {force_weight:g}; it must be at least 0")
         if rounds == force_rounds == 0:
@@ -188,7 +193,7 @@ class LearningToInteract(ActingMethod):
         depth_m = nearest(batch["observation.depth_m"], images.shape[-1])
         told = self.segmenter.tell(images, depth_m, detection=not frozen)
         grid = told.scores.shape[-1]
-        points = _cells(batch["attempts.point"], self.encoder.image_size, grid)
+        points = _cells(batch["attempts.point"], grid)
         feedback = batch["attempts.feedback"].round().long()
         masks = (nearest(batch["attempts.mask"], grid) > 0.5) & (feedback > 0)[..., None, None]
         foreground, background = score_targets(points, feedback, grid, self.kernel)
@@ -239,7 +244,10 @@ class LearningToInteract(ActingMethod):
         return found.points[0][valid].numpy(), found.bins[0][valid].numpy()
 
 
-def _cells(points: Tensor, size: int, grid: int) -> Tensor:
-    """Return the cells, int64 `[B, N, 2]` rows and columns, of points `[B, N, 2]`, x and y in [0, 1]."""
-    cells = (points.flip(-1) * (size / STRIDE)).floor().long()
+def _cells(points: Tensor, grid: int) -> Tensor:
+    """Return the cells, int64 `[B, N, 2]` rows and columns, of points `[B, N, 2]`, x and y in [0, 1].
+
+    The grid covers the picture, as the masks' does, also where its side is no multiple of three.
+    """
+    cells = (points.flip(-1) * grid).floor().long()
     return cells.clamp(0, grid - 1)

@@ -76,7 +76,8 @@ def spread(points: Tensor, weights: Tensor, grid: int, form: Form = "exponential
     placed = of_several.new_zeros(batch, maps, grid * grid)
     placed.scatter_add_(2, cell[:, None].expand(batch, maps, -1), of_several.transpose(1, 2))
     around = kernel(form).to(placed)[None, None]
-    each = functional.conv2d(placed.view(batch * maps, 1, grid, grid), around, padding=RADIUS)
+    with torch.autocast(placed.device.type, enabled=False):
+        each = functional.conv2d(placed.view(batch * maps, 1, grid, grid), around, padding=RADIUS)
     return each.view(batch, maps, grid, grid) if weights.ndim == 3 else each.view(batch, grid, grid)
 
 

@@ -59,6 +59,10 @@ class Sight:
     depth_m: NDArray[np.float32]
 
 
+class LocationError(HandsightError):
+    """A place cannot be entered at a location: who draws locations draws another one."""
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What came of a force.
@@ -146,7 +150,8 @@ class Place(Protocol):
         """Go to a location as it was before anything was done there, and look.
 
         Raises:
-            HandsightError: there is no such room.
+            LocationError: the agent cannot be there, or the simulation failed on the way.
+            HandsightError: there is no such room, or the place cannot be opened.
         """
 
     def apply_force(self, u: float, v: float, newtons: float, direction: int) -> Outcome:

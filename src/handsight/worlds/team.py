@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import multiprocessing
 import os
 import queue
@@ -17,6 +16,7 @@ from typing import Any
 
 from handsight.errors import HandsightError
 from handsight.worlds.encoding import Made, make, make_encoded
+from handsight.worlds.patience import Patience
 from handsight.worlds.world import World
 
 ATTEMPTS_N = 3
@@ -25,17 +25,11 @@ ATTEMPTS_N = 3
 AHEAD_N = 3
 """Episodes per worker that may be finished or under way before their turn: bounds the memory."""
 
-PATIENCE = 20.0
-"""How many times as long as the longest episode so far another may take, where the user sets no limit."""
-
-PATIENCE_S = 600.0
-"""No episode is given up before this, where the user sets no limit."""
-
-START_S = 120.0
-"""A process has this long to begin, beside the limit of its first episode."""
-
 STARTS_N = 10
 """How often starting a process is tried."""
+
+CLOSE_S = 3.0
+"""A process has this long to close its world."""
 
 TICK_S = 0.5
 """Between two looks at workers that do not answer."""
@@ -45,8 +39,6 @@ Answer = Made | HandsightError | str
 
 Heard = Answer | EOFError | None
 """An answer, the end of the process, or that it is ready to begin."""
-
-log = logging.getLogger("handsight")
 
 
 def in_workers(
@@ -65,8 +57,8 @@ def in_workers(
         seed: of the recording.
         indices: which.
         workers: processes.
-        limit_s: how long an episode may take; 0 sets no limit, and None one that follows from the others:
-            `PATIENCE` times the longest so far, `PATIENCE_S` or more, and none before the first is done.
+        limit_s: how long an episode may take; 0 sets no limit, and None one that follows from the others, as
+            `Patience` says.
         ready: says whether an episode can be begun yet; asked again at each tick. What it raises ends all.
         encode: whether pictures are encoded where they are made.
 
@@ -76,7 +68,7 @@ def in_workers(
     answers: queue.SimpleQueue[tuple[_Worker, Heard]] = queue.SimpleQueue()
     team = [_Worker(world, seed, answers, encode) for _ in range(min(workers, len(indices)))]
     todo, made, failures = deque(indices), dict[int, Made](), Counter[int]()
-    patience, lost = _Patience(limit_s), dict[int, HandsightError]()
+    patience, lost = Patience(limit_s), dict[int, HandsightError]()
     try:
         for index in indices:
             while index not in made:
@@ -122,7 +114,7 @@ def failed(index: int, why: str) -> HandsightError:
 
 
 def _answered(
-    team: list[_Worker], answers: queue.SimpleQueue[tuple[_Worker, Heard]], patience: _Patience
+    team: list[_Worker], answers: queue.SimpleQueue[tuple[_Worker, Heard]], patience: Patience
 ) -> Iterator[tuple[_Worker, Answer]]:
     """Wait for an answer, a tick at most; yield it, and the workers that have taken too long."""
     began = time.monotonic()
@@ -139,42 +131,9 @@ def _answered(
         if worker.index is None:
             continue
         worker.spent_s += waited_s
-        limit_s = patience.limit_s(worker)
+        limit_s = patience.limit_s(worker.spent_s, begun=worker.ready)
         if worker.spent_s > limit_s:
-            yield worker, f"no answer in {limit_s:g} s (--episode-limit-s sets how long is too long)"
-
-
-class _Patience:
-    """How long to wait for an episode; arguments as `in_workers`'."""
-
-    def __init__(self, limit_s: float | None) -> None:
-        self._fixed_s = limit_s
-        self._longest_s: float | None = None
-        self._said = False
-
-    def learn(self, took_s: float) -> None:
-        """Take note of an episode that was made."""
-        self._longest_s = max(self._longest_s or 0.0, took_s)
-
-    def limit_s(self, worker: _Worker) -> float:
-        """Return how long this worker may take, in s."""
-        if self._fixed_s is not None:
-            limit_s = self._fixed_s or float("inf")
-        elif self._longest_s is not None:
-            limit_s = max(PATIENCE_S, PATIENCE * self._longest_s)
-        else:
-            self._say(worker.spent_s)
-            return float("inf")
-        return limit_s if worker.ready else max(limit_s, START_S)
-
-    def _say(self, waited_s: float) -> None:
-        if waited_s > PATIENCE_S and not self._said:
-            self._said = True
-            log.warning(
-                "no episode is done after %.0f s; if they should not take that long,"
-                " stop and set a limit with --episode-limit-s",
-                waited_s,
-            )
+            yield worker, f"no answer in {limit_s:g} s{patience.why}"
 
 
 class _Worker:
@@ -227,10 +186,12 @@ class _Worker:
         return f"its process ended with status {status}"
 
     def stop(self) -> None:
-        """End the process; again, it does nothing."""
+        """End the process, after it closed its world if it can; again, it does nothing."""
         if self._connection.closed:
             return
-        self._process.kill()  # it holds nothing that could be lost
+        self._process.terminate()
+        self._process.join(CLOSE_S)
+        self._process.kill()
         if self._process.exitcode is not None and self._thread.is_alive():
             # The server that it is a fork of has died, and it is only believed to have.
             with suppress(ProcessLookupError):
@@ -268,7 +229,7 @@ def _begun(context: Any, arguments: tuple[Any, ...]) -> Any:
             # The server that it was to be a fork of may just have died: another is started once that is seen.
             why = cause(error)
             time.sleep(TICK_S)
-    raise HandsightError(f"no worker process can be started ({why}); with --workers 1 none is needed")
+    raise HandsightError(f"no worker process can be started ({why}); fewer --workers need fewer")
 
 
 def _context() -> Any:
@@ -299,6 +260,7 @@ def _interruption_held() -> Iterator[None]:
 def _serve(world: World, seed: int, connection: Connection, encode: bool) -> None:
     """Answer each index with its episode or with what went wrong, until nobody asks."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the first one decides
+    signal.signal(signal.SIGTERM, lambda *_: _end(world))
     threading.Thread(target=_end_with_parent, daemon=True).start()
     # Mesa's software renderer draws in this thread then: the other processes keep the other cores busy.
     os.environ.setdefault("LP_NUM_THREADS", "0")
@@ -316,9 +278,20 @@ def _serve(world: World, seed: int, connection: Connection, encode: bool) -> Non
             connection.send(answer)
 
 
+def _end(world: World) -> None:
+    """End this process, in whatever it is; a simulator that is a process of its own would stay."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        world.close()
+    finally:
+        os._exit(1)
+
+
 def _end_with_parent() -> None:
-    """End this process when the one that started it has ended, in whatever it is meanwhile."""
+    """End this process when the one that started it has ended."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(CLOSE_S)
         os._exit(1)

@@ -8,7 +8,8 @@ the Unity build itself. See `docs/guides/thor.md`.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from importlib import import_module
 from pathlib import Path
@@ -24,6 +25,7 @@ from handsight.worlds.places import (
     VISIBLE_PIXELS_N,
     Instance,
     Location,
+    LocationError,
     Outcome,
     Sight,
     check_force,
@@ -141,13 +143,15 @@ class Thor:
         """Go to a location as it was before anything was done there, and look.
 
         Raises:
-            HandsightError: there is no such room, the agent cannot stand there, or AI2-THOR cannot start.
+            LocationError: the agent cannot stand there, or Unity broke down on the way.
+            HandsightError: there is no such room, or AI2-THOR cannot start.
         """
         listed = self.listed(location) if self._listed else None
         if listed is None and location.room not in _ROOMS:
             raise HandsightError(f"thor has no room {location.room!r}; it has FloorPlan1 to FloorPlan430")
         self._open()
-        self._controller.reset(location.room)
+        with self._running("reset"):
+            self._controller.reset(location.room)
         seed = listed.seed if listed else location.seed
         self._do(action="InitialRandomSpawn", randomSeed=seed, forceVisible=True, numPlacementAttempts=5)
         self._do(action="MakeAllObjectsMoveable")
@@ -234,18 +238,22 @@ class Thor:
 
     def _do(self, **action: Any) -> Any:
         """Take one step, which has to succeed."""
-        try:
+        with self._running(action["action"]):
             self._event = self._controller.step(**action)
-        except (ValueError, RuntimeError, TimeoutError) as error:
-            self.close()
-            raise HandsightError(
-                f"AI2-THOR broke down at {action['action']} ({first_line(error)}); try again"
-            ) from error
         if not self._event.metadata["lastActionSuccess"]:
             reason = str(self._event.metadata.get("errorMessage", ""))
             self._event = None
-            raise HandsightError(f"AI2-THOR refused {action['action']} ({reason}); choose another location")
+            raise LocationError(f"AI2-THOR refused {action['action']} ({reason}); choose another location")
         return self._event.metadata.get("actionReturn")
+
+    @contextmanager
+    def _running(self, what: str) -> Iterator[None]:
+        """Stop the simulator where it breaks down."""
+        try:
+            yield
+        except (ValueError, RuntimeError, TimeoutError) as error:
+            self.close()
+            raise LocationError(f"AI2-THOR broke down at {what} ({first_line(error)}); try again") from error
 
     def _draw(self, location: Location) -> dict[str, Any]:
         """Return where the seed has the agent stand and look: where the authors' lists have theirs."""
@@ -253,7 +261,7 @@ class Thor:
         reachable = self._do(action="GetReachablePositions")
         places = sorted((place["x"], place["y"], place["z"]) for place in reachable or ())
         if not places:
-            raise HandsightError(f"AI2-THOR has nowhere to stand in {location.room}; choose another room")
+            raise LocationError(f"AI2-THOR has nowhere to stand in {location.room}; choose another room")
         x, y, z = places[rng.integers(len(places))]
         rotation, horizon = float(rng.choice(_ROTATIONS_DEG)), float(rng.choice(_HORIZONS_DEG))
         return {"x": x, "y": y, "z": z, "rotation": {"x": 0.0, "y": rotation, "z": 0.0}, "horizon": horizon}

@@ -81,7 +81,7 @@ class View(Closing):
         along = self._far * ratio * self._along[::-1]
         if self._drawn_size != self._size:
             colours = cv2.resize(colours, (self._size, self._size), interpolation=cv2.INTER_AREA)
-            along = along[::2, ::2]
+            along = along[::2, 1::2]  # the pixels that `things` takes, before the picture is turned over
         image = np.asarray(cv2.cvtColor(colours, cv2.COLOR_RGBA2RGB)[::-1].copy(), np.uint8)
         return Sight(image, np.ascontiguousarray(along[::-1], np.float32))
 
