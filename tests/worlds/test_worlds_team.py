@@ -61,7 +61,8 @@ def troubled(folder, trouble, **options):
 
 
 @pytest.mark.parametrize("kind", ["die", "raise", "kill", "hang", "stop", "half"])
-def test_a_worker_that_goes_wrong_is_replaced(tmp_path, untroubled, kind):
+def test_a_worker_that_goes_wrong_is_replaced(tmp_path, untroubled, kind, monkeypatch):
+    monkeypatch.setattr(team, "CLOSE_S", 0.2)  # those that stand still do not close anything
     trouble = dict.fromkeys((0, 3, 4), kind)
     assert troubled(tmp_path, trouble, workers=2, episode_limit_s=LIMIT_S) == untroubled
 
