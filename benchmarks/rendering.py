@@ -62,7 +62,7 @@ def main() -> None:
             world.close()
     found = {
         "made": made_with() | {"opencv": version("opencv-python-headless"), "graphics": device},
-        "options": vars(options) | {"out": str(options.out)},
+        "options": {name: value for name, value in vars(options).items() if name != "out"},
         "frames per second": rates,
         "parts": parts,
         "collect": collected(options),
