@@ -142,7 +142,7 @@ BUDGETS: Mapping[Scale, Budget] = {
         looks=8,
         validation=120,
         test=400,
-        headline_seeds=3,
+        headline_seeds=2,
         other_seeds=2,
     ),
     "paper": Budget(
