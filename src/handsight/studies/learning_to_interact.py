@@ -179,6 +179,7 @@ STUDIES: tuple[Study, ...] = (
         notes=(
             *NOTES,
             FOUND_NOTE,
+            "Mask R-CNN's boxes are those that it tells; others' lie around what they tell as a mask.",
             "At `small`, agents that test no forces act and learn for as long as those that do; Mask R-CNN"
             " sees 12,000 pictures, at the paper's rate, where an agent sees 31,000.",
         ),
