@@ -124,8 +124,8 @@ class Place(Protocol):
     """A place can be pickled; what cannot be (a graphics context) is opened when first needed.
 
     What is seen and what comes of forces are functions of the place's options, the location and the forces
-    since it was entered, and of nothing else, as far as its simulator repeats itself. Forces add up: a place is as the last one left it until it is
-    entered again.
+    since it was entered, and of nothing else, as far as its simulator repeats itself. Forces add up: a place
+    is as the last one left it until it is entered again.
     """
 
     @property
