@@ -82,7 +82,7 @@ def test_locations_where_the_simulation_fails_are_left_out():
     assert episode.facts["dropped_n"] >= 1
     with pytest.raises(
         HandsightError,
-        match="nothing could be filmed at 10 locations one after another, last in table: the simulation f",
+        match="nothing could be done at 10 locations one after another, last in table: the simulation f",
     ):
         Filming(place(fails=1000), frames=4).episode(0, 0)
 

@@ -17,14 +17,15 @@ from numpy.typing import NDArray
 from handsight.agents.attempts import Acting, Arrival, Experience, arrive, explore
 from handsight.agents.choosing import half_random
 from handsight.agents.feedback import centre_px
+from handsight.agents.locations import visit
 from handsight.agents.oracles import told_experience, told_points
 from handsight.encoders.unet import STRIDE
 from handsight.errors import HandsightError
 from handsight.methods.acting import Oracle
 from handsight.methods.rounds import Plan, Round
 from handsight.recordings.features import Feature, camera
-from handsight.worlds.places import Instance, Location, LocationError, Place
-from handsight.worlds.world import Episode, FactType, generator
+from handsight.worlds.places import Instance, Location, Place
+from handsight.worlds.world import Episode, FactType
 
 CAMERA = "observation.images.camera"
 DEPTH = "observation.depth_m"
@@ -35,12 +36,6 @@ MASK = "attempts.mask"
 
 UNUSED = -1
 """Stands in place of the feedback of an attempt that was not made."""
-
-TRIES_N = 10
-"""Locations tried in place of one that cannot be entered, or at which the simulation fails."""
-
-_ROOM, _ATTEMPTS = 1, 2
-"""What the numbers drawn for a location are for; see `world.generator`."""
 
 Actions = tuple[NDArray[np.int64], NDArray[np.int64]]
 """Cells int64 `[M, 2]`, rows and columns, and bins of forces int64 `[M]`."""
@@ -173,22 +168,10 @@ class Exploration:
     def episode(self, seed: int, index: int) -> Episode:
         """Return what came of location `index`."""
         this = self.plan.at_location(index)
-        rooms = self.place.rooms(self.split)
-        for dropped in range(TRIES_N):
-            draw = generator(seed, index, _ROOM, dropped)
-            room = rooms[int(draw.integers(len(rooms)))]
-            location = Location(room, int(draw.integers(2**31)))
-            why = "the simulation failed"
-            try:
-                found = self._explore(location, this, generator(seed, index, _ATTEMPTS, dropped))
-            except LocationError as error:
-                found, why = None, str(error)
-            if found is not None:
-                return self._told(*found, this, dropped)
-        raise HandsightError(
-            f"nothing could be done at {TRIES_N} locations one after another, last in {room}: {why}; choose"
-            " other options for the place"
+        found, _, dropped = visit(
+            self.place, self.split, seed, index, lambda location, rng: self._explore(location, this, rng)
         )
+        return self._told(*found, this, dropped)
 
     def close(self) -> None:
         """Give back what the place opened."""

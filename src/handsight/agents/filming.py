@@ -10,28 +10,18 @@ from typing import Any
 
 import numpy as np
 
-from handsight.agents.exploration import CAMERA, DEPTH, TRIES_N
+from handsight.agents.exploration import CAMERA, DEPTH
 from handsight.agents.feedback import centre_px
+from handsight.agents.locations import visit
 from handsight.agents.oracles import told_points
 from handsight.agents.video_pca import COMPONENTS, soft_mask
 from handsight.encoders.unet import STRIDE
 from handsight.errors import HandsightError
 from handsight.recordings.features import Feature, camera
-from handsight.worlds.places import (
-    DIRECTIONS,
-    FILM_FRAMES,
-    FILM_STEP_S,
-    FORCES_N,
-    FilmedPlace,
-    Location,
-    LocationError,
-)
-from handsight.worlds.world import Episode, FactType, generator
+from handsight.worlds.places import DIRECTIONS, FILM_FRAMES, FILM_STEP_S, FORCES_N, FilmedPlace, Location
+from handsight.worlds.world import Episode, FactType
 
 SOFT_MASK = "film.mask"
-
-_ROOM, _FORCES = 1, 2
-"""What the numbers drawn for a location are for; see `world.generator`."""
 
 
 def streams(image_size: int) -> dict[str, Feature]:
@@ -109,29 +99,16 @@ class Filming:
 
     def episode(self, seed: int, index: int) -> Episode:
         """Return what was filmed at location `index`; locations where the simulation fails are left out."""
-        rooms = self.place.rooms(self.split)
-        for dropped in range(TRIES_N):
-            draw = generator(seed, index, _ROOM, dropped)
-            location = Location(rooms[int(draw.integers(len(rooms)))], int(draw.integers(2**31)))
-            why = "the simulation failed"
-            try:
-                frames = self._filmed(location, generator(seed, index, _FORCES, dropped))
-            except LocationError as error:
-                frames, why = None, str(error)
-            if frames is not None:
-                facts = {
-                    "room": location.room,
-                    "split": self.split,
-                    "room_seed": location.seed,
-                    "forces_n": frames.pop("forces_n"),
-                    "dropped_n": dropped,
-                }
-                frames = {name: np.asarray(value)[None] for name, value in frames.items()}
-                return Episode(frames, facts, "film what forces move")
-        raise HandsightError(
-            f"nothing could be filmed at {TRIES_N} locations one after another, last in {location.room}:"
-            f" {why}; choose other options for the place"
-        )
+        frames, location, dropped = visit(self.place, self.split, seed, index, self._filmed)
+        facts = {
+            "room": location.room,
+            "split": self.split,
+            "room_seed": location.seed,
+            "forces_n": frames.pop("forces_n"),
+            "dropped_n": dropped,
+        }
+        frames = {name: np.asarray(value)[None] for name, value in frames.items()}
+        return Episode(frames, facts, "film what forces move")
 
     def close(self) -> None:
         """Give back what the place opened."""

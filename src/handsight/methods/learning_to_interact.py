@@ -170,8 +170,7 @@ class LearningToInteract(ActingMethod):
         self.superpixels, self.difference, self.kernel = superpixels, difference, kernel
         self.superpixel_px, self.superpixel_share = superpixel_px, superpixel_share
         self.oracles, self.force_weight = oracles, force_weight
-        self._step = 0
-        self._seen: list[tuple[Tensor, Tensor]] = []
+        self._step, self._seen = 0, list[tuple[Tensor, Tensor]]()
 
     @property
     def segmenter(self) -> Segmenter:
